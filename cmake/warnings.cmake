@@ -1,0 +1,8 @@
+# One interface target that every target of ours links: warnings are errors, sanitizers are a build option.
+add_library(retain_options INTERFACE)
+target_compile_options(retain_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror)
+target_include_directories(retain_options INTERFACE ${PROJECT_SOURCE_DIR}/csrc)
+if(RETAIN_SANITIZE)
+  target_compile_options(retain_options INTERFACE -fsanitize=${RETAIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+  target_link_options(retain_options INTERFACE -fsanitize=${RETAIN_SANITIZE})
+endif()

@@ -1,0 +1,1 @@
+"""The command line: one file per command, with no logic of its own."""

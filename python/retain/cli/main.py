@@ -1,0 +1,66 @@
+"""The entry point: finds the command, runs it, and turns errors into one line and an exit code."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from retain import __version__
+from retain.errors import RetainError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # command: (module, one line of help); modules are imported only when their command runs.
+}
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="retain",
+        description="Teach a robot policy one more skill without losing the rest.",
+        epilog="`retain COMMAND --help` shows a command's options and examples.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"retain {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == command:
+            implementation = importlib.import_module(module)
+            sub.description = implementation.HELP
+            sub.epilog = getattr(implementation, "EXAMPLES", None)
+            implementation.add_arguments(sub)
+            sub.set_defaults(run=implementation.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 a check failed, 2 the user's mistake, 130 Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = next((word for word in arguments if not word.startswith("-")), None)
+    try:
+        parsed = _parser(command).parse_args(arguments)
+        code: int = parsed.run(parsed)
+    except RetainError as error:
+        print(f"retain {command}: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print(f"retain {command}: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) went away; the interpreter's own flush at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def merge_export() -> int:
+    """The `merge-export` command: `retain merge-export` under its short name."""
+    return main(["merge-export", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
