@@ -1,4 +1,7 @@
-"""The errors that a user can cause or meet. Each message is one sentence: what was found, what was expected, the command that mends it."""
+"""The errors that a user can cause or meet.
+
+Each message is one sentence: what was found, what was expected, the command that mends it.
+"""
 
 import importlib
 from types import ModuleType
@@ -79,6 +82,7 @@ def require(package: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.split(".")[0] == package.split(".")[0]:
-            raise MissingExtraError(package.split(".")[0], extra) from error
+        missing = package.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] == missing:
+            raise MissingExtraError(missing, extra) from error
         raise
