@@ -1,0 +1,73 @@
+# make demo    a policy learns a skill, forgets, is merged, exported, and drives an arm in simulation
+# make test    everything that is tested: C++, C++ under sanitizers, Python
+# make lint    ruff, mypy --strict, clang-format
+# make bench   every benchmark; JSON in benchmarks/results/
+# Each target does all the set-up it needs on a fresh clone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+export HF_HUB_OFFLINE := 1
+export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+CXX_SOURCES := $(shell find csrc tests/cpp cmake -type f) CMakeLists.txt
+CXX_FORMATTED := $(shell find csrc tests/cpp -name '*.hpp' -o -name '*.cpp')
+
+.PHONY: demo test test-cpp test-sanitize test-python lint bench format clean set-up
+
+demo: set-up
+	$(BIN)/retain demo --output demo
+
+test: test-cpp test-sanitize test-python
+
+set-up: $(VENV)/extension.stamp
+
+$(VENV)/packages.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt scikit-build-core pybind11 ninja cmake mujoco
+	@touch $@
+
+$(VENV)/extension.stamp: $(VENV)/packages.stamp $(CXX_SOURCES)
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[train,export,sim,viz,dev]'
+	@touch $@
+
+CONFIGURE = $(BIN)/cmake -S . -G Ninja -DRETAIN_PYTHON=OFF -DRETAIN_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+
+test-cpp: set-up
+	$(CONFIGURE) -B build/tests
+	$(BIN)/cmake --build build/tests
+	$(BIN)/ctest --test-dir build/tests --output-on-failure
+
+test-sanitize: set-up
+	$(CONFIGURE) -B build/asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETAIN_SANITIZE=address,undefined
+	$(BIN)/cmake --build build/asan
+	$(BIN)/ctest --test-dir build/asan --output-on-failure
+	$(CONFIGURE) -B build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETAIN_SANITIZE=thread
+	$(BIN)/cmake --build build/tsan
+	$(BIN)/ctest --test-dir build/tsan --output-on-failure
+
+test-python: set-up
+	$(BIN)/python -m pytest
+
+lint: set-up
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FORMATTED)
+
+format: set-up
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CXX_FORMATTED)
+
+bench: set-up
+	$(BIN)/python benchmarks/merge.py
+	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/sim_experts.py
+
+clean:
+	rm -rf build $(VENV) demo
