@@ -1,0 +1,108 @@
+"""A bundle on disk: opened, checked against its manifest, and read."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from retain.bundle.digest import record
+from retain.bundle.manifest import MANIFEST_FILE, WEIGHTS_FILE, Manifest
+from retain.errors import BundleError
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An exported policy: a directory whose files are what its manifest says."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path | str, verify: bool = True) -> "Bundle":
+        """Read the manifest and check the files that it names.
+
+        Args:
+            path: The bundle's directory.
+            verify: Check every file's size and SHA-256. False only checks that the files are there: for weights that
+                were replaced on purpose, or where the caller has verified this bundle already.
+
+        Raises:
+            BundleError: Not a bundle, a file is missing, or a file is not the one that was exported.
+        """
+        directory = Path(path)
+        manifest_path = directory / MANIFEST_FILE
+        try:
+            text = manifest_path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise BundleError(
+                f"{directory} is not a bundle: it has no {MANIFEST_FILE}; make one with"
+                " `retain export POLICY -o BUNDLE` or `retain merge-export BASE FINETUNED --alpha 0.5 -o BUNDLE`"
+            ) from error
+        bundle = cls(directory, Manifest.from_json(text, str(manifest_path)))
+        bundle._check_files(verify)
+        return bundle
+
+    def file(self, name: str) -> Path:
+        """The path of one of the manifest's files."""
+        return self.path / name
+
+    @property
+    def weights(self) -> Path:
+        """The checkpoint that the graphs' initializers point into."""
+        return self.path / WEIGHTS_FILE
+
+    def tokenize(self, text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """An instruction as the prefix graph takes it.
+
+        Returns:
+            (ids, mask): int64[max_tokens] and bool[max_tokens], mask true where a token stands.
+
+        Raises:
+            BundleError: The instruction has more tokens than the policy reads, or none.
+        """
+        limit = self.manifest.language.max_tokens
+        encoding = self._tokenizer.encode(text)
+        count = len(encoding.ids)
+        if count > limit:
+            raise BundleError(f"the instruction {text!r} has {count} tokens and this policy reads {limit}; shorten it")
+        if count == 0:
+            raise BundleError("the instruction is empty; say what to do, as in --task 'push the red block left'")
+        ids = np.full(limit, self._pad_id, dtype=np.int64)
+        ids[:count] = encoding.ids
+        return ids, np.arange(limit) < count
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        # Padding is done here, after the length was seen: a tokenizer that truncates would drop words in silence.
+        tokenizer = Tokenizer.from_file(str(self.file(self.manifest.language.tokenizer)))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    @cached_property
+    def _pad_id(self) -> int:
+        declared = Tokenizer.from_file(str(self.file(self.manifest.language.tokenizer))).padding
+        return int(declared["pad_id"]) if declared else 0
+
+    def _check_files(self, verify: bool) -> None:
+        for name, expected in self.manifest.files.items():
+            path = self.file(name)
+            if not path.is_file():
+                raise BundleError(f"{path} is missing from the bundle; copy the bundle again, or export it again")
+            if not verify:
+                continue
+            size = path.stat().st_size
+            if size != expected.bytes:
+                raise BundleError(
+                    f"{path} has {size} bytes where {MANIFEST_FILE} says {expected.bytes}; copy the bundle again,"
+                    " or export it again"
+                )
+            found = record(path).sha256
+            if found != expected.sha256:
+                raise BundleError(
+                    f"{path} was changed after the export (SHA-256 {found[:12]}… where {MANIFEST_FILE} says"
+                    f" {expected.sha256[:12]}…); copy the bundle again, or export it again"
+                )

@@ -1,0 +1,37 @@
+"""A bundle in a few lines, for `retain inspect`."""
+
+from pydantic import JsonValue
+
+from retain.bundle.bundle import Bundle
+from retain.bundle.manifest import WEIGHTS_FILE
+
+
+def describe(bundle: Bundle) -> list[tuple[str, str]]:
+    """(what, value) rows in reading order: where the policy comes from, what it sees and says, what it is made of."""
+    manifest = bundle.manifest
+    action, flow, graphs = manifest.action, manifest.flow, manifest.graphs
+    weights = manifest.files[WEIGHTS_FILE]
+    graph_bytes = sum(manifest.files[graph.file].bytes for graph in (graphs.prefix, graphs.step))
+    cameras = ", ".join(
+        f"{camera.role} {camera.width}×{camera.height} {camera.color}" for camera in manifest.observation.cameras
+    )
+    return [
+        ("bundle", str(bundle.path)),
+        ("policy family", manifest.family),
+        ("merge", _merge_words(manifest.merge)),
+        ("cameras", cameras or "none"),
+        ("state", ", ".join(f"{channel.name} [{channel.unit}]" for channel in manifest.observation.state)),
+        ("action", ", ".join(f"{channel.name} [{channel.unit}] {channel.mode}" for channel in action.channels)),
+        ("chunk", f"{action.horizon} rows of {action.dt_s:g} s, {action.n_action_steps} executed per inference"),
+        ("flow", f"{flow.steps} steps, {flow.noise} noise"),
+        ("longest trained delay", f"{manifest.max_trained_delay} rows"),
+        ("weights", f"{WEIGHTS_FILE}, {weights.bytes / 1e6:.2f} MB, SHA-256 {weights.sha256[:16]}…"),
+        ("graphs", f"{graphs.prefix.file} + {graphs.step.file}, {graph_bytes / 1e3:.0f} kB without weights"),
+        ("golden", f"recorded by {manifest.golden.recorded_by}, atol {manifest.golden.atol:g}"),
+    ]
+
+
+def _merge_words(merge: dict[str, JsonValue] | None) -> str:
+    if merge is None:
+        return "not merged"
+    return f"alpha {merge.get('alpha')} (0 is the base, 1 the finetuned policy)"
