@@ -1,0 +1,153 @@
+"""The policy interface: a prefix that is computed once per observation and a step that reads its key/value cache."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from retain.errors import PolicyError
+from retain.policy.normalization import FloatArray
+from retain.policy.spec import PolicySpec
+from retain.policy.tokenization import tokenize
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What training shows a policy. B observations, each with the chunk of actions that followed.
+
+    Attributes:
+        images: One tensor per camera in the spec's order, uint8 (B, H, W, 3), RGB.
+        tokens: int64 (B, T).
+        mask: bool (B, T), True where a token is real.
+        state: float32 (B, S), normalized.
+        actions: float32 (B, H, A), in the policy's units.
+        is_pad: bool (B, H), True for rows that carry no label.
+    """
+
+    images: list[Tensor]
+    tokens: Tensor
+    mask: Tensor
+    state: Tensor
+    actions: Tensor
+    is_pad: Tensor
+
+
+class Policy(nn.Module, ABC):
+    """A vision-language-action policy with flow matching (pi0, arXiv 2410.24164), time running from noise 0 to action 1.
+
+    Attributes:
+        spec: What it sees and says.
+        tokenizer: Pads to `spec.max_tokens`.
+    """
+
+    def __init__(self, spec: PolicySpec, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.spec = spec
+        self.tokenizer = tokenizer
+
+    @abstractmethod
+    def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
+        """Read one observation.
+
+        Args:
+            images: One tensor per camera in the spec's order, uint8 (B, H, W, 3), RGB, at the camera's size.
+            tokens: int64 (B, T).
+            mask: bool (B, T), True where a token is real.
+            state: float32 (B, S), normalized.
+
+        Returns:
+            The key/value cache that `step` reads, float32 (L, 2, B, heads, N, head_dim).
+        """
+
+    @abstractmethod
+    def step(self, x: Tensor, t: Tensor, kv: Tensor) -> Tensor:
+        """The velocity field.
+
+        Args:
+            x: float32 (B, H, A), normalized actions on their way from noise to action.
+            t: float32 (B, H), flow time of every row: 0 noise, 1 clean.
+            kv: What `prefix` returned.
+
+        Returns:
+            float32 (B, H, A): estimate of action - noise.
+        """
+
+    @abstractmethod
+    def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
+        """The training loss, a scalar. All randomness comes from `generator`."""
+
+    @abstractmethod
+    def architecture(self) -> Mapping[str, object]:
+        """The sizes that `config.json` must hold to build this network again."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def encode(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Instructions to ids int64 (B, T) and mask bool (B, T), on the policy's device."""
+        ids, mask = tokenize(self.tokenizer, instructions)
+        return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
+
+    @torch.no_grad()
+    def predict_chunk(
+        self,
+        images: Mapping[str, npt.NDArray[np.uint8]],
+        state: FloatArray,
+        instructions: Sequence[str],
+        noise: FloatArray | None = None,
+        generator: torch.Generator | None = None,
+    ) -> FloatArray:
+        """Observation to a chunk of absolute robot commands, by Euler integration from noise (t = 0) to action (t = 1).
+
+        Args:
+            images: Camera role to uint8 (B, H, W, 3), RGB.
+            state: float32 (B, S), measured, in robot units.
+            instructions: B sentences.
+            noise: float32 (B, H, A); drawn from `generator` when None.
+            generator: On the CPU, so that a seed means the same on every device.
+
+        Returns:
+            float32 (B, H, A), absolute, in robot units; row k is to be reached at (k + 1) dt_s.
+
+        Raises:
+            PolicyError: A camera is missing, a size is wrong, or the batch sizes differ.
+        """
+        spec, device = self.spec, self.device
+        if spec.flow is None:
+            raise PolicyError(f"policies of the family {spec.family} that have no flow override predict_chunk")
+        batch = len(instructions)
+        self._check_observation(images, state, batch)
+        shape = (batch, spec.horizon, len(spec.action))
+        x = torch.randn(shape, generator=generator) if noise is None else torch.from_numpy(np.array(noise, np.float32))
+        if tuple(x.shape) != shape:
+            raise PolicyError(f"noise has shape {list(x.shape)}, expected {list(shape)}")
+        x = x.to(device)
+        frames = [torch.from_numpy(np.ascontiguousarray(images[camera.role])).to(device) for camera in spec.cameras]
+        tokens, mask = self.encode(instructions)
+        normalized = torch.from_numpy(spec.normalization.state.normalize(state)).to(device)
+        kv = self.prefix(frames, tokens, mask, normalized)
+        for index in range(spec.flow.steps):
+            t = torch.full(shape[:2], index / spec.flow.steps, device=device)
+            x = x + self.step(x, t, kv) / spec.flow.steps
+        return spec.decode_actions(x.cpu().numpy(), np.asarray(state, np.float32))
+
+    def _check_observation(self, images: Mapping[str, npt.NDArray[np.uint8]], state: FloatArray, batch: int) -> None:
+        for camera in self.spec.cameras:
+            if camera.role not in images:
+                found = ", ".join(sorted(images)) or "none"
+                raise PolicyError(f"the policy needs a camera {camera.role}, the observation has {found}")
+            expected = (batch, camera.height, camera.width, 3)
+            frame = images[camera.role]
+            if frame.shape != expected or frame.dtype != np.uint8:
+                raise PolicyError(
+                    f"camera {camera.role} gives {frame.dtype} {list(frame.shape)}, expected uint8 {list(expected)}"
+                )
+        if state.shape != (batch, len(self.spec.state)):
+            raise PolicyError(f"state has shape {list(state.shape)}, expected {[batch, len(self.spec.state)]}")

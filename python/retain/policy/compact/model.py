@@ -1,0 +1,85 @@
+"""`compact`, put together: prefix, step and the flow-matching loss with simulated inference delay."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from retain.errors import PolicyError
+from retain.policy.base import Batch, Policy
+from retain.policy.compact.configuration import CompactConfig
+from retain.policy.compact.expert import ActionExpert
+from retain.policy.compact.language import LanguageModel
+from retain.policy.compact.vision import VisionEncoder
+from retain.policy.spec import PolicySpec
+
+COMPONENTS = ("vision", "language", "action")
+"""First part of every tensor's name: a total, exclusive partition of the network."""
+
+
+class CompactPolicy(Policy):
+    """The built-in policy.
+
+    Args:
+        spec: What it sees and says.
+        config: The sizes of the network.
+        tokenizer: Its ids must be below `config.vocabulary`.
+
+    Raises:
+        PolicyError: The tokenizer has more tokens than the network has word vectors.
+    """
+
+    def __init__(self, spec: PolicySpec, config: CompactConfig, tokenizer: Tokenizer) -> None:
+        super().__init__(spec, tokenizer)
+        if tokenizer.get_vocab_size() > config.vocabulary:
+            raise PolicyError(
+                f"the tokenizer has {tokenizer.get_vocab_size()} tokens, the network {config.vocabulary} word vectors"
+            )
+        self.config = config
+        self.vision = VisionEncoder(config, len(spec.cameras))
+        self.language = LanguageModel(config, spec.max_tokens)
+        self.action = ActionExpert(config, len(spec.state), len(spec.action), spec.horizon)
+
+    def architecture(self) -> Mapping[str, object]:
+        """The sizes, as `config.json` holds them."""
+        return asdict(self.config)
+
+    def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
+        """See `Policy.prefix`."""
+        words = self.language.encode(tokens, mask)
+        queries = self.language.visual_queries(words, mask)
+        sight = torch.cat([self.vision(image, queries, camera) for camera, image in enumerate(images)], 1)
+        memory = self.language.mix(sight, words, mask, self.action.state(state)[:, None])
+        return self.action.cache(memory, state)
+
+    def step(self, x: Tensor, t: Tensor, kv: Tensor) -> Tensor:
+        """See `Policy.step`."""
+        velocity: Tensor = self.action(x, t, kv)
+        return velocity
+
+    def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
+        """Flow-matching loss, part of the draws with rows that are already committed.
+
+        x_t = (1 - t) noise + t a, target a - noise, one t per chunk. With probability `delay_probability` the first
+        d ~ U{0 .. max_trained_delay} rows are given clean at t = 1 and carry no loss, so that the policy learns to
+        continue a chunk that the robot is already executing (training-time real-time chunking, arXiv 2512.05964).
+        """
+        kv = self.prefix(batch.images, batch.tokens, batch.mask, batch.state)
+        draws = self.config.flow_samples
+        kv = kv.repeat(1, 1, draws, 1, 1, 1)
+        actions = batch.actions.repeat(draws, 1, 1)
+        wanted = ~batch.is_pad.repeat(draws, 1)
+        count, horizon, _ = actions.shape
+        # Drawn on the CPU, so that a seed means the same on every device.
+        noise = torch.randn(actions.shape, generator=generator).to(actions)
+        t = torch.rand(count, 1, generator=generator).to(actions).expand(count, horizon)
+        delayed = torch.rand(count, 1, generator=generator) < self.config.delay_probability
+        delay = torch.randint(0, self.spec.max_trained_delay + 1, (count, 1), generator=generator) * delayed
+        committed = (torch.arange(horizon) < delay).to(actions.device)
+        t = torch.where(committed, torch.ones_like(t), t)
+        x = (1 - t)[..., None] * noise + t[..., None] * actions
+        error = (self.step(x, t, kv) - (actions - noise)).square().mean(-1)
+        weight = (wanted & ~committed).to(error)
+        return (error * weight).sum() / weight.sum().clamp(min=1)

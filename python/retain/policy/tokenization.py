@@ -1,0 +1,80 @@
+"""Instructions to token ids, with the `tokenizers` library; the tokenizer's file travels with the policy."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.normalizers import NFKC, Lowercase
+from tokenizers.normalizers import Sequence as NormalizerSequence
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.trainers import BpeTrainer
+
+from retain.errors import PolicyError
+
+PADDING = "[PAD]"
+UNKNOWN = "[UNK]"
+
+
+def train_tokenizer(instructions: Iterable[str], *, vocabulary: int, max_tokens: int) -> Tokenizer:
+    """Learn a lower-case byte-pair encoding in which every word of the instructions is one token, as far as it fits.
+
+    Words never seen are spelled in pieces, so that a new instruction always has ids.
+
+    Args:
+        instructions: The corpus; its order and repetitions do not matter.
+        vocabulary: Largest number of tokens.
+        max_tokens: Every encoding is padded or cut to this length.
+    """
+    tokenizer = Tokenizer(BPE(unk_token=UNKNOWN))
+    tokenizer.normalizer = NormalizerSequence([NFKC(), Lowercase()])
+    tokenizer.pre_tokenizer = Whitespace()
+    trainer = BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[PADDING, UNKNOWN],
+        initial_alphabet=[chr(code) for code in range(ord("a"), ord("z") + 1)],
+        limit_alphabet=64,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(sorted(set(instructions)), trainer)
+    return padded(tokenizer, max_tokens)
+
+
+def padded(tokenizer: Tokenizer, max_tokens: int) -> Tokenizer:
+    """Make every encoding exactly `max_tokens` long."""
+    identifier = tokenizer.token_to_id(PADDING)
+    if identifier is None:
+        raise PolicyError(f"the tokenizer has no {PADDING} token; use the tokenizer.json that came with the policy")
+    tokenizer.enable_truncation(max_tokens)
+    tokenizer.enable_padding(length=max_tokens, pad_id=identifier, pad_token=PADDING)
+    return tokenizer
+
+
+def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+    """Read `tokenizer.json`.
+
+    Raises:
+        PolicyError: The file is missing or is not a tokenizer.
+    """
+    try:
+        return padded(Tokenizer.from_str(path.read_text(encoding="utf-8")), max_tokens)
+    except OSError as error:
+        raise PolicyError(f"{path} cannot be read ({error.strerror}); a policy needs its tokenizer") from error
+    except PolicyError:
+        raise
+    except Exception as error:  # the library raises bare Exception on malformed files
+        raise PolicyError(f"{path} is not a tokenizer ({error}); copy it again from the original policy") from error
+
+
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Encode instructions.
+
+    Returns:
+        Ids and mask (True where a token is real), both of shape (B, T).
+    """
+    encodings = tokenizer.encode_batch(list(texts))
+    ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
+    mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.bool_)
+    return ids, mask
