@@ -11,6 +11,7 @@ from retain.errors import RetainError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, one line of help); modules are imported only when their command runs.
+    "record": ("retain.cli.record", "record demonstrations of the tabletop's experts as a LeRobotDataset"),
 }
 
 EXIT_USER_ERROR = 2

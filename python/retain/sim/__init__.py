@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from retain.sim.environment import TabletopEnv
     from retain.sim.experts import expert_action
     from retain.sim.handover import SceneHandover
-    from retain.sim.record import Recording, record_episode
+    from retain.sim.record import Recording, record_episode, record_episodes
     from retain.sim.tabletop import MAX_STEPS, Tabletop
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "parse_instruction",
     "pretraining",
     "record_episode",
+    "record_episodes",
     "suite",
 ]
 
@@ -50,6 +51,7 @@ _NEEDS_SIMULATOR = {
     "TabletopEnv": "environment",
     "expert_action": "experts",
     "record_episode": "record",
+    "record_episodes": "record",
 }
 
 

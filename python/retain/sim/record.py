@@ -1,6 +1,11 @@
-"""An expert's episode as frames: what the robot saw, where it was, what the expert would do there."""
+"""An expert's episodes as frames: what the robot saw, where it was, what the expert would do there."""
 
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Final
 
 import numpy as np
@@ -65,3 +70,47 @@ def record_episode(sim: Tabletop, episode: Episode, noise: float = 0.0) -> Recor
         success=done_at is not None,
         steps=done_at or sim.steps,
     )
+
+
+_WINDOW: Final = 16
+_worker: dict[str, Tabletop] = {}
+
+
+def record_episodes(jobs: Sequence[tuple[Episode, float]], size: int, workers: int) -> Iterator[Recording]:
+    """Record many episodes, in order.
+
+    Args:
+        jobs: Episodes with the noise of each.
+        size: Height and width of the pictures.
+        workers: Processes; with 1 everything happens in this one.
+    """
+    if workers == 1:
+        sim = Tabletop(size)
+        try:
+            for episode, noise in jobs:
+                yield record_episode(sim, episode, noise)
+        finally:
+            sim.close()
+        return
+    # A forked child would inherit this process's OpenGL context, which cannot be shared.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (size,))
+    try:
+        # Never more than a window of episodes waits to be consumed: frames are large.
+        waiting: deque[Future[Recording]] = deque()
+        for job in jobs:
+            if len(waiting) == _WINDOW * workers:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(_record_in_worker, job))
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker(size: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _worker["sim"] = Tabletop(size)
+
+
+def _record_in_worker(job: tuple[Episode, float]) -> Recording:
+    return record_episode(_worker["sim"], *job)

@@ -25,6 +25,9 @@ NEAR_LEFT: Final[Region] = (-0.17, -0.03, -0.17, -0.03)
 NEAR_RIGHT: Final[Region] = (0.03, 0.17, -0.10, 0.03)
 """The other quadrants. One axis shifted is for choosing α, the other axis and both together are for testing."""
 
+VERB_SHARES: Final = {"reach": 0.08, "lift": 0.12, "push": 0.35, "place": 0.45}
+"""Share of each verb in pretraining: the more there is to tell apart, the more episodes."""
+
 GENERALIST_COLORS: Final = 2
 """Colours of each pretraining relation in the generalist suite."""
 
@@ -111,27 +114,30 @@ def episodes(name: str, skill: Skill, n: int, seed: int) -> list[Episode]:
     return _numbered(suite(name, skill), name, n, seed)
 
 
-def demonstrations(skill: Skill, n: int, seed: int) -> list[Episode]:
-    """Episodes to demonstrate a skill in: the distribution of "id", never its episodes."""
-    return _numbered(suite("id", skill), "demonstrations", n, seed)
+def demonstrations(skill: Skill, n: int, seed: int, first: int = 0) -> list[Episode]:
+    """Episodes number `first` … `first + n` of a stream to demonstrate a skill in.
+
+    They are drawn as those of "id" are, and are never the same.
+    """
+    return _numbered(suite("id", skill), "demonstrations", n, seed, first)
 
 
-def pretraining(n: int, seed: int) -> list[Episode]:
-    """Episodes of the pretraining mix: reach 8 %, lift 12 %, push 35 %, place 45 %, uniform within each verb."""
-    rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(b"pretraining mix"), seed]))
-    by_verb = {verb: [skill for skill in PRETRAINING if skill.verb == verb] for verb in MIX}
-    verbs = rng.choice(list(MIX), n, p=list(MIX.values()))
-    cases = [(by_verb[verb][rng.integers(len(by_verb[verb]))], PRETRAINING_VARIATION) for verb in verbs]
-    return _numbered(cases, "pretraining", n, seed)
+def pretraining(n: int, seed: int, first: int = 0) -> list[Episode]:
+    """Episodes number `first` … `first + n` of the pretraining mix: a verb by its share, then any of its skills."""
+    verbs = list(VERB_SHARES)
+    skills = {verb: [skill for skill in PRETRAINING if skill.verb == verb] for verb in verbs}
+    drawn = []
+    for index in range(first, first + n):
+        scene_seed = _seed("pretraining", seed, index)
+        rng = np.random.default_rng([scene_seed, 2])
+        candidates = skills[str(rng.choice(verbs, p=list(VERB_SHARES.values())))]
+        drawn.append(Episode(candidates[int(rng.integers(len(candidates)))], PRETRAINING_VARIATION, scene_seed))
+    return drawn
 
 
-MIX: Final = {"reach": 0.08, "lift": 0.12, "push": 0.35, "place": 0.45}
-"""Share of each verb in pretraining: the more there is to tell apart, the more episodes."""
+def _numbered(cases: list[Case], stream: str, n: int, seed: int, first: int = 0) -> list[Episode]:
+    return [Episode(*cases[index % len(cases)], _seed(stream, seed, index)) for index in range(first, first + n)]
 
 
-def _numbered(cases: list[Case], stream: str, n: int, seed: int) -> list[Episode]:
-    key = zlib.crc32(stream.encode())
-    return [
-        Episode(*cases[index % len(cases)], int(np.random.SeedSequence([key, seed, index]).generate_state(1)[0]))
-        for index in range(n)
-    ]
+def _seed(stream: str, seed: int, index: int) -> int:
+    return int(np.random.SeedSequence([zlib.crc32(stream.encode()), seed, index]).generate_state(1)[0])
