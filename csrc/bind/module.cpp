@@ -1,6 +1,7 @@
 // The extension module retain._core: one submodule per concept, and the translation of retain's exceptions.
 #include <pybind11/pybind11.h>
 
+#include "bind/bind_merge.hpp"
 #include "error.hpp"
 
 namespace py = pybind11;
@@ -35,4 +36,5 @@ void translate(std::exception_ptr p) {
 PYBIND11_MODULE(_core, m) {
   m.doc() = "retain's C++ core";
   py::register_exception_translator(&translate);
+  retain::bind::bind_merge(m);
 }

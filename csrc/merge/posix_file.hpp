@@ -1,0 +1,42 @@
+// A file descriptor that closes itself and whose reads and writes are all or an error.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace retain::merge {
+
+class PosixFile {
+ public:
+  /// Opens for reading only. @throw CheckpointError
+  static PosixFile open_input(const std::string& path);
+
+  /// Makes a new file of `bytes` bytes with its blocks allocated, so that a full disk shows before any work is done.
+  /// @throw MergeError if it exists, cannot be made, or does not fit.
+  static PosixFile create_output(const std::string& path, std::uint64_t bytes);
+
+  PosixFile(PosixFile&& other) noexcept;
+  PosixFile& operator=(PosixFile&&) = delete;
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+  ~PosixFile();
+
+  /// Fills `bytes` from `offset`. @throw CheckpointError on a read error or if the file ends first.
+  void read_at(std::span<std::byte> bytes, std::uint64_t offset) const;
+
+  /// Writes all of `bytes` at `offset`. @throw MergeError
+  void write_at(std::span<const std::byte> bytes, std::uint64_t offset) const;
+
+  /// Returns when the data have reached the disk. @throw MergeError
+  void sync() const;
+
+ private:
+  PosixFile(int descriptor, std::string path);
+
+  int descriptor_;
+  std::string path_;
+};
+
+}  // namespace retain::merge
