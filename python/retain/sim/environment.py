@@ -1,6 +1,5 @@
 """The tabletop as a gymnasium environment, `retain/Tabletop-v0`."""
 
-import string
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -30,8 +29,12 @@ class TabletopEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):  # type:
     """One control step is 0.1 s; the reward is 1 in the step that succeeds, which also ends the episode.
 
     Observations are a dictionary: `observation.images.front` uint8 (H, W, 3); `observation.state` float32 (7,): joint
-    positions in rad and suction; `task`: the instruction. Actions are float32 (7,): absolute joint targets in rad and
-    suction (on above 0.5).
+    positions in rad and suction. Actions are float32 (7,): absolute joint targets in rad and suction (on above 0.5).
+    The instruction is in the information dictionary as `task`, beside `success`: vector environments that share
+    memory between processes hand on numbers alone.
+
+        env = gymnasium.make("retain.sim.environment:retain/Tabletop-v0", skill="lift the red block")
+        envs = gymnasium.make_vec("retain.sim.environment:retain/Tabletop-v0", num_envs=4)
 
     Args:
         skill: A skill, or an instruction; by default every episode draws one from the pretraining mix.
@@ -67,7 +70,6 @@ class TabletopEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):  # type:
             {
                 IMAGE: gymnasium.spaces.Box(0, 255, (camera_size, camera_size, 3), np.uint8),
                 STATE: gymnasium.spaces.Box(low - margin, high + margin, dtype=np.float32),
-                TASK: gymnasium.spaces.Text(80, charset=string.ascii_lowercase + " "),
             }
         )
 
@@ -86,12 +88,12 @@ class TabletopEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):  # type:
         skill = options.get("skill", self._skill) or drawn
         variation = options.get("variation", self._variation)
         self._sim.reset(skill, variation, int(self.np_random.integers(2**32)))
-        return self._observation(), {"success": self._sim.success()}
+        return self._observation(), self._information(self._sim.success())
 
     def step(self, action: npt.NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Carry out one action row."""
         done = self._sim.step(action)
-        return self._observation(), float(done), done, False, {"success": done}
+        return self._observation(), float(done), done, False, self._information(done)
 
     def render(self) -> Any:
         """A picture for people, uint8 (256, 256, 3), if the environment was made with `rgb_array`."""
@@ -102,7 +104,10 @@ class TabletopEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):  # type:
         self._sim.close()
 
     def _observation(self) -> Observation:
-        return {IMAGE: self._sim.image(), STATE: self._sim.state(), TASK: self._sim.instruction}
+        return {IMAGE: self._sim.image(), STATE: self._sim.state()}
+
+    def _information(self, success: bool) -> dict[str, Any]:
+        return {TASK: self._sim.instruction, "success": success}
 
 
 def register() -> None:

@@ -110,6 +110,8 @@ class Renderer:
 
     def render(self, data: "mujoco.MjData", camera: str) -> npt.NDArray[np.uint8]:
         """A picture of the current state: RGB, shape (size, size, 3), first row at the top."""
+        # mj_step leaves the poses of the step's start behind; a picture shows those of the current qpos.
+        mujoco.mj_kinematics(self._model, data)
         self._gl.make_current()
         self._camera.fixedcamid = self._model.cam(camera).id
         mujoco.mjv_updateScene(
