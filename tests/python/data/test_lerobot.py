@@ -1,0 +1,101 @@
+"""LeRobot opens what we write. Skipped where it is not installed; docs/lerobot.md makes such an environment."""
+
+import importlib.util
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from retain.data import Dataset, describe
+
+from .episodes import CAMERA, STATE, episode, features, write
+
+pytestmark = [
+    pytest.mark.lerobot,
+    pytest.mark.skipif(
+        importlib.util.find_spec("lerobot") is None, reason="lerobot is not installed (docs/lerobot.md)"
+    ),
+    # LeRobot's dependencies warn about each other's versions; that is not ours to judge.
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture(scope="module")
+def lerobot_dataset():
+    import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:  # built for another torch: its Python parts work once these two operators are declared
+        for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[module]
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    return LeRobotDataset
+
+
+def open_with(lerobot_dataset, path, monkeypatch, **options):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(path.parent / "cache"))
+    return lerobot_dataset("toy/set", root=path, **options)
+
+
+def test_lerobot_reads_every_frame_task_and_statistic_of_an_image_dataset(tmp_path, lerobot_dataset, monkeypatch):
+    episodes = write(tmp_path / "set", (5, 9, 3), data_file_mb=0.002)
+    theirs = open_with(lerobot_dataset, tmp_path / "set", monkeypatch)
+    assert (theirs.num_episodes, theirs.num_frames, theirs.fps) == (3, 17, 10)
+    tasks = ["lift the cup"] * 5 + ["push the cup"] * 9 + ["lift the cup"] * 3
+    for index in range(17):
+        item = theirs[index]
+        for name in (STATE, "action"):
+            np.testing.assert_array_equal(item[name].numpy(), np.concatenate([e[name] for e in episodes])[index])
+        picture = np.rint(item[CAMERA].numpy().transpose(1, 2, 0) * 255)
+        np.testing.assert_array_equal(picture, np.concatenate([e[CAMERA] for e in episodes])[index])
+        assert item["task"] == tasks[index]
+    mean = np.concatenate([e["action"] for e in episodes]).mean(0)
+    np.testing.assert_allclose(theirs.meta.stats["action"]["mean"], mean, rtol=1e-5)
+    assert theirs.meta.stats[CAMERA]["mean"].shape == (3, 1, 1)
+
+
+def test_lerobot_cuts_chunks_of_actions_at_episode_ends(tmp_path, lerobot_dataset, monkeypatch):
+    episodes = write(tmp_path / "set", (5, 9))
+    theirs = open_with(lerobot_dataset, tmp_path / "set", monkeypatch, delta_timestamps={"action": [0.0, 0.1, 0.2]})
+    item = theirs[3]
+    np.testing.assert_array_equal(item["action"][:2].numpy(), episodes[0]["action"][3:5])
+    assert item["action_is_pad"].tolist() == [False, False, True]
+
+
+def test_lerobot_reads_every_frame_of_a_video_dataset(tmp_path, lerobot_dataset, monkeypatch):
+    episodes = write(tmp_path / "set", (20, 15, 10), dtype="video", size=64)
+    theirs = open_with(lerobot_dataset, tmp_path / "set", monkeypatch)
+    original = np.concatenate([e[CAMERA] for e in episodes])
+    for index in range(45):
+        picture = theirs[index][CAMERA].numpy().transpose(1, 2, 0) * 255
+        assert np.abs(picture - original[index]).mean() < 6
+
+
+@pytest.mark.parametrize("dtype", ["image", "video"])
+def test_we_read_what_lerobot_writes(tmp_path, lerobot_dataset, monkeypatch, dtype):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    theirs = lerobot_dataset.create(
+        "toy/set",
+        fps=10,
+        root=tmp_path / "set",
+        robot_type="toy",
+        features={name: asdict(feature) for name, feature in features(dtype, 64).items()},
+    )
+    episodes = [episode(length, seed, 64) for seed, length in enumerate((6, 4, 5))]
+    for frames in episodes:
+        for index in range(len(frames["action"])):
+            theirs.add_frame({name: values[index] for name, values in frames.items()} | {"task": "lift the cup"})
+        theirs.save_episode()
+    theirs.finalize()
+    ours = Dataset(tmp_path / "set")
+    assert ours.task_texts == ["lift the cup"] * 15
+    np.testing.assert_array_equal(ours.column("action"), np.concatenate([e["action"] for e in episodes]))
+    off = np.abs(ours.images(CAMERA) - np.concatenate([e[CAMERA] for e in episodes]).astype(int))
+    assert off.mean(axis=(1, 2, 3)).max() < (6 if dtype == "video" else 1e-9)
+    assert describe(ours).problems == ()
