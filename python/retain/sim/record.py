@@ -4,8 +4,9 @@ import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import Final
 
 import numpy as np
@@ -94,21 +95,32 @@ def record_episodes(jobs: Sequence[tuple[Episode, float]], size: int, workers: i
         return
     # A forked child would inherit this process's OpenGL context, which cannot be shared.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (size,))
+    resource_tracker.ensure_running()
     try:
         # Never more than a window of episodes waits to be consumed: frames are large.
         waiting: deque[Future[Recording]] = deque()
         for job in jobs:
             if len(waiting) == _WINDOW * workers:
                 yield waiting.popleft().result()
-            waiting.append(pool.submit(_record_in_worker, job))
+            with _interrupts_blocked():
+                waiting.append(pool.submit(_record_in_worker, job))
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C, not even while they start: this process tells them when to stop."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def _start_worker(size: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker["sim"] = Tabletop(size)
 
 
