@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from retain.sim.arm import CHANNELS, JOINTS, LIMITS, JointLimits
 from retain.sim.skill import COLORS, DEMO_SKILL, HELD_OUT, PRETRAINING, SKILLS, Skill
 from retain.sim.suites import SUITES, Episode, demonstrations, episodes, pretraining, suite
 from retain.sim.variation import PRETRAINING_VARIATION, Variation
@@ -16,15 +17,19 @@ if TYPE_CHECKING:
     from retain.sim.tabletop import MAX_STEPS, Tabletop
 
 __all__ = [
+    "CHANNELS",
     "COLORS",
     "DEMO_SKILL",
     "HELD_OUT",
+    "JOINTS",
+    "LIMITS",
     "MAX_STEPS",
     "PRETRAINING",
     "PRETRAINING_VARIATION",
     "SKILLS",
     "SUITES",
     "Episode",
+    "JointLimits",
     "Recording",
     "SceneHandover",
     "Skill",

@@ -7,12 +7,11 @@ import numpy.typing as npt
 
 from retain.errors import require
 from retain.sim.arm import CUP_SITE, HOME_RAD, arm_xml
+from retain.sim.simulator import mujoco
 
 if TYPE_CHECKING:
     import mink
-    import mujoco
 else:
-    mujoco = require("mujoco", extra="sim")
     mink = require("mink", extra="sim")
 
 Vector = npt.NDArray[np.float64]

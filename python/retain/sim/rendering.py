@@ -7,17 +7,13 @@ times faster without them, and pictures of 64×64 pixels lose nothing.
 import ctypes
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from retain.errors import SimulationError, require
-
-if TYPE_CHECKING:
-    import mujoco
-else:
-    mujoco = require("mujoco", extra="sim")
+from retain.errors import SimulationError
+from retain.sim.simulator import mujoco
 
 _BACKENDS = {"egl": "libEGL.so.1", "osmesa": "libOSMesa.so.8"}
 
@@ -90,7 +86,7 @@ class Renderer:
         SimulationError: This machine cannot render.
     """
 
-    def __init__(self, model: "mujoco.MjModel", size: int) -> None:
+    def __init__(self, model: mujoco.MjModel, size: int) -> None:
         self._model = model
         self._rect = mujoco.MjrRect(0, 0, size, size)
         self._pixels = np.empty((size, size, 3), np.uint8)
@@ -108,7 +104,7 @@ class Renderer:
         # At interpreter exit OpenGL's module may be gone before this object: free the context before that.
         self._close = weakref.finalize(self, _free, self._gl, self._context)
 
-    def render(self, data: "mujoco.MjData", camera: str) -> npt.NDArray[np.uint8]:
+    def render(self, data: mujoco.MjData, camera: str) -> npt.NDArray[np.uint8]:
         """A picture of the current state: RGB, shape (size, size, 3), first row at the top."""
         # mj_step leaves the poses of the step's start behind; a picture shows those of the current qpos.
         mujoco.mj_kinematics(self._model, data)

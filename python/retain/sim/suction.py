@@ -13,18 +13,13 @@ The rule, applied immediately before every physics step, here and in the C++ rob
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from retain.errors import require
 from retain.sim.arm import CUP_BODY, CUP_SITE
 from retain.sim.scene import BLOCK_HALF_M, BLOCKS, WELDS
-
-if TYPE_CHECKING:
-    import mujoco
-else:
-    mujoco = require("mujoco", extra="sim")
+from retain.sim.simulator import mujoco
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class Suction:
         spec: Names and reach.
     """
 
-    def __init__(self, model: "mujoco.MjModel", spec: SuctionSpec = SUCTION) -> None:
+    def __init__(self, model: mujoco.MjModel, spec: SuctionSpec = SUCTION) -> None:
         self.spec = spec
         self._model = model
         self._site = model.site(spec.cup_site).id
@@ -69,14 +64,14 @@ class Suction:
         self._blocks = [model.body(name).id for name in spec.block_bodies]
         self._welds = [model.equality(name).id for name in spec.welds]
 
-    def held(self, data: "mujoco.MjData") -> int | None:
+    def held(self, data: mujoco.MjData) -> int | None:
         """Index of the block that hangs on the cup, or None."""
         for index, weld in enumerate(self._welds):
             if data.eq_active[weld]:
                 return index
         return None
 
-    def apply(self, data: "mujoco.MjData", command: float) -> None:
+    def apply(self, data: mujoco.MjData, command: float) -> None:
         """Close or open the welds; to be called immediately before `mj_step`."""
         if command <= 0.5:
             data.eq_active[self._welds] = 0
@@ -93,7 +88,7 @@ class Suction:
                 self._grip(data, weld, block)
                 return
 
-    def _grip(self, data: "mujoco.MjData", weld: int, block: int) -> None:
+    def _grip(self, data: mujoco.MjData, weld: int, block: int) -> None:
         inverse, relative = np.empty(4), self._model.eq_data[weld]
         mujoco.mju_negQuat(inverse, data.xquat[self._cup])
         relative[0:3] = 0.0

@@ -4,12 +4,12 @@ An action row is the joint target to be reached at the end of its 0.1 s. The com
 previous one over the physics steps; suction takes the row's value from the start.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from retain.errors import SimulationError, require
+from retain.errors import SimulationError
 from retain.sim.arm import CHANNELS, CUP_SITE, HOME_RAD, JOINTS, LIMITS
 from retain.sim.handover import SceneHandover
 from retain.sim.kinematics import Kinematics
@@ -26,16 +26,12 @@ from retain.sim.scene import (
     apply_look,
     scene_xml,
 )
+from retain.sim.simulator import mujoco
 from retain.sim.skill import COLORS, Skill
 from retain.sim.success import Situation, goal_of, succeeded
 from retain.sim.suction import SUCTION, Suction
 from retain.sim.variation import Variation
 from retain.sim.wording import instruction
-
-if TYPE_CHECKING:
-    import mujoco
-else:
-    mujoco = require("mujoco", extra="sim")
 
 DT_S: Final = 0.1
 SUBSTEPS: Final = round(DT_S / PHYSICS_DT_S)
@@ -218,7 +214,7 @@ class Tabletop:
         """Where a place skill ends, shape (2,), m; None for other verbs."""
         return goal_of(self.skill, self._pad)
 
-    def _situation(self, data: "mujoco.MjData", suction: bool) -> Situation:
+    def _situation(self, data: mujoco.MjData, suction: bool) -> Situation:
         mujoco.mj_kinematics(self.model, data)
         start = self._block_q[0]
         return Situation(
