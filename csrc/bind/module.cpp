@@ -1,6 +1,7 @@
 // The extension module retain._core: one submodule per concept, and the translation of retain's exceptions.
 #include <pybind11/pybind11.h>
 
+#include "bind/bind_engine.hpp"
 #include "bind/bind_merge.hpp"
 #include "error.hpp"
 
@@ -36,5 +37,6 @@ void translate(std::exception_ptr p) {
 PYBIND11_MODULE(_core, m) {
   m.doc() = "retain's C++ core";
   py::register_exception_translator(&translate);
+  retain::bind::bind_engine(m);
   retain::bind::bind_merge(m);
 }

@@ -1,7 +1,6 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
-#include <string_view>
 
 #include "error.hpp"
 
@@ -36,6 +35,8 @@ const TensorSpec& need(const std::vector<TensorSpec>& specs, const TensorSpec& e
 std::size_t extent(const TensorSpec& spec, std::size_t axis) { return static_cast<std::size_t>(spec.shape.at(axis)); }
 
 }  // namespace
+
+std::string image_input(std::string_view role) { return std::string(kImagePrefix) + std::string(role); }
 
 EngineInfo describe(const EngineSpec& spec) {
   EngineInfo info;

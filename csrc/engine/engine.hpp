@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/tensor_spec.hpp"
@@ -75,6 +76,9 @@ class Engine {
   /// @throw EngineError before the first prefix, if a span has the wrong size, or if the backend fails.
   virtual void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) = 0;
 };
+
+/// The graph input of a camera role: "image.front" for "front".
+std::string image_input(std::string_view role);
 
 /// Reads the sizes off the two graphs and checks that they fit each other.
 /// @throw EngineError if they are not a prefix and a step in the sense of EngineSpec; the sentence names the tensor.

@@ -1,0 +1,1 @@
+# The C++ extension module: one stub per submodule, named as csrc/bind/bind_<submodule>.cpp.

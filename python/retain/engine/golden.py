@@ -1,0 +1,75 @@
+"""An engine must reproduce a bundle's golden outputs on this machine before it may drive."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from retain._core import engine as core
+from retain.bundle import Bundle, GoldenCase
+from retain.engine.flow import integrate
+from retain.errors import BundleError
+
+
+@dataclass(frozen=True)
+class GoldenReport:
+    """How far an engine is from the golden outputs: max|got − expected| / max(1, max|expected|) of each.
+
+    Attributes:
+        errors: By what was compared: each prefix output, "velocity" (one step), "chunk" (all steps).
+        atol: What is allowed.
+    """
+
+    errors: dict[str, float]
+    atol: float
+
+    @property
+    def worst(self) -> tuple[str, float]:
+        """The largest error with its name. NaN counts as larger than any number."""
+        return max(self.errors.items(), key=lambda item: np.inf if np.isnan(item[1]) else item[1])
+
+    @property
+    def passed(self) -> bool:
+        """Whether every error is within the tolerance."""
+        return all(error <= self.atol for error in self.errors.values())
+
+
+def compare_golden(engine: core.OnnxRuntimeEngine, case: GoldenCase, flow_steps: int, atol: float) -> GoldenReport:
+    """Run a golden case: the prefix, one step with a different flow time in every row, and the whole chunk."""
+    feed_prefix(engine, case.prefix_inputs)
+    errors = {name: _error(engine.prefix_output(name), expected) for name, expected in case.prefix_outputs.items()}
+    errors["velocity"] = _error(engine.step(case.x, case.t), case.velocity)
+    errors["chunk"] = _error(integrate(engine, case.noise, flow_steps), case.chunk)
+    return GoldenReport(errors, atol)
+
+
+def check_golden(engine: core.OnnxRuntimeEngine, bundle: Bundle) -> GoldenReport:
+    """Compare an engine with the bundle's golden file.
+
+    Raises:
+        BundleError: An output is further away than the manifest allows.
+    """
+    golden = bundle.manifest.golden
+    case = GoldenCase.load(bundle.file(golden.file))
+    report = compare_golden(engine, case, bundle.manifest.flow.steps, golden.atol)
+    if not report.passed:
+        name, error = report.worst
+        raise BundleError(
+            f"{bundle.path} computes something else than at its export: {name} is off by {error:.2e} in"
+            f" {engine.info.description}, allowed is {golden.atol:.0e}"
+            f" ({golden.file}, recorded by {golden.recorded_by}); copy the bundle again, or export it again"
+        )
+    return report
+
+
+def feed_prefix(engine: core.OnnxRuntimeEngine, inputs: dict[str, npt.NDArray[np.generic]]) -> None:
+    """Run the prefix on arrays by graph input name, each with its batch axis of 1."""
+    images = [inputs[f"image.{image.role}"] for image in engine.info.images]
+    engine.prefix(images, inputs["tokens"], inputs["token_mask"], inputs["state"])
+
+
+def _error(got: npt.NDArray[np.generic], expected: npt.NDArray[np.generic]) -> float:
+    if got.shape != expected.shape:
+        return float("inf")
+    scale = max(1.0, float(np.abs(expected).max()))
+    return float(np.abs(got.astype(np.float64) - expected.astype(np.float64)).max()) / scale

@@ -1,0 +1,111 @@
+"""A bundle with the face of a PyTorch policy, so that evaluation can play either. Numpy and C++ only."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from retain._core import engine as core
+from retain.bundle import Bundle
+from retain.bundle.manifest import Affine, Manifest
+from retain.engine.flow import integrate
+from retain.engine.open import open_engine
+from retain.errors import BundleError
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class EnginePlayer:
+    """Observation to a chunk of absolute robot commands, computed by an engine.
+
+    Args:
+        bundle: What to play.
+        engine: An engine that was opened on the bundle; None opens ONNX Runtime on one CPU thread and checks it against
+            the golden outputs.
+    """
+
+    def __init__(self, bundle: Bundle, engine: core.OnnxRuntimeEngine | None = None) -> None:
+        self.bundle = bundle
+        self.engine = open_engine(bundle) if engine is None else engine
+        manifest = bundle.manifest
+        column = {channel.name: index for index, channel in enumerate(manifest.observation.state)}
+        self._delta = np.array([channel.mode == "delta" for channel in manifest.action.channels])
+        # An absolute channel may have no state channel of its name; its reference is multiplied by zero.
+        self._reference = np.array([column.get(channel.name, 0) for channel in manifest.action.channels])
+
+    @property
+    def manifest(self) -> Manifest:
+        """The bundle's manifest."""
+        return self.bundle.manifest
+
+    def predict_chunk(
+        self,
+        images: Mapping[str, npt.NDArray[np.uint8]],
+        state: FloatArray,
+        instructions: Sequence[str],
+        noise: FloatArray | None = None,
+        generator: np.random.Generator | None = None,
+    ) -> FloatArray:
+        """What `retain.policy.Policy.predict_chunk` computes, one observation after the other.
+
+        Args:
+            images: Camera role to uint8[B, H, W, 3], RGB.
+            state: float32[B, S], measured, in robot units.
+            instructions: B sentences.
+            noise: float32[B, H, A]; drawn from `generator` when None.
+            generator: Where noise comes from; None seeds one from the operating system.
+
+        Returns:
+            float32[B, H, A], absolute, in robot units; row k is to be reached at (k + 1)·dt_s.
+
+        Raises:
+            BundleError: A camera is missing, a size is wrong, or an instruction is too long.
+        """
+        action, batch = self.manifest.action, len(instructions)
+        shape = (batch, action.horizon, len(action.channels))
+        if noise is None:
+            noise = (generator or np.random.default_rng()).standard_normal(shape, dtype=np.float32)
+        self._check(images, state, noise, shape)
+        state = np.asarray(state, np.float32)
+        chunks = [
+            self._one({role: frames[i] for role, frames in images.items()}, state[i], text, noise[i : i + 1])
+            for i, text in enumerate(instructions)
+        ]
+        return np.concatenate(chunks) if chunks else np.zeros(shape, np.float32)
+
+    def _one(
+        self, images: Mapping[str, npt.NDArray[np.uint8]], state: FloatArray, instruction: str, noise: FloatArray
+    ) -> FloatArray:
+        normalization = self.manifest.normalization
+        offset, scale = _arrays(normalization.state)
+        frames = [np.ascontiguousarray(images[image.role]) for image in self.engine.info.images]
+        tokens, mask = self.bundle.tokenize(instruction)
+        self.engine.prefix(frames, tokens, mask, (state - offset) / scale)
+        chunk = integrate(self.engine, noise, self.manifest.flow.steps)
+        offset, scale = _arrays(normalization.action)
+        anchor = np.where(self._delta, state[self._reference], np.float32(0))
+        return np.asarray(offset + scale * chunk + anchor, np.float32)
+
+    def _check(
+        self,
+        images: Mapping[str, npt.NDArray[np.uint8]],
+        state: FloatArray,
+        noise: FloatArray,
+        shape: tuple[int, int, int],
+    ) -> None:
+        batch = shape[0]
+        for camera in self.manifest.observation.cameras:
+            expected = (batch, camera.height, camera.width, 3)
+            frames = images.get(camera.role)
+            if frames is None or frames.shape != expected or frames.dtype != np.uint8:
+                found = "nothing" if frames is None else f"{frames.dtype} {list(frames.shape)}"
+                raise BundleError(f"camera {camera.role} gives {found}, expected uint8 {list(expected)}")
+        channels = [channel.name for channel in self.manifest.observation.state]
+        if state.shape != (batch, len(channels)):
+            raise BundleError(f"state has shape {list(state.shape)}, expected {[batch, len(channels)]}: {channels}")
+        if noise.shape != shape:
+            raise BundleError(f"noise has shape {list(noise.shape)}, expected {list(shape)}")
+
+
+def _arrays(affine: Affine) -> tuple[FloatArray, FloatArray]:
+    return np.array(affine.offset, np.float32), np.array(affine.scale, np.float32)
