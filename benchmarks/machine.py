@@ -16,8 +16,8 @@ def machine_facts(packages: tuple[str, ...] = ("numpy",)) -> dict[str, Any]:
         packages: Distributions whose versions belong beside the figures.
 
     Returns:
-        cpu (model name), cores (usable by this process), memory_gib, kernel, os, python, packages, load_1min at the time
-        of the call, and steal_percent: the share of processor time that a hypervisor has taken since boot.
+        cpu (model name), cores (usable by this process), memory_gib, kernel, os, python, packages, load_1min at the
+        time of the call, and steal_percent: the share of processor time that a hypervisor has taken since boot.
     """
     return {
         "cpu": _cpu_model(),
@@ -54,6 +54,6 @@ def _version(package: str) -> str | None:
 
 
 def _steal_percent() -> float:
-    # cpu  user nice system idle iowait irq softirq steal guest guest_nice; guest times are already within user and nice.
+    # user nice system idle iowait irq softirq steal guest guest_nice; guest times are within user and nice already.
     fields = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     return round(100.0 * fields[7] / max(sum(fields), 1), 2)

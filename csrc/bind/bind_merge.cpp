@@ -98,7 +98,7 @@ void bind_merge(py::module_& core) {
       .def(py::init([](std::string path, std::uint64_t bytes, const py::bytes& header) {
              return OutputFile{std::move(path), bytes, std::string(header)};
            }),
-           py::arg("path"), py::arg("bytes"), py::arg("header"));
+           py::arg("path"), py::arg("size"), py::arg("header"));
   py::class_<ItemResult>(m, "ItemResult")
       .def_property_readonly("base_base", [](const ItemResult& r) { return r.sums.base_base; })
       .def_property_readonly("base_update", [](const ItemResult& r) { return r.sums.base_update; })

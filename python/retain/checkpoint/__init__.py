@@ -1,4 +1,4 @@
-"""Checkpoints in and out: validated headers, sidecar files, hashes, directories that appear whole or not at all. No torch.
+"""Checkpoints in and out: validated headers, sidecar files, hashes, all-or-nothing directories. No torch.
 
 >>> checkpoint = open_checkpoint(Path("policies/pi05"))
 >>> checkpoint.kind, len(checkpoint.tensors)

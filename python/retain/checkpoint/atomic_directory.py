@@ -31,7 +31,7 @@ def atomic_directory(output: Path, *, force: bool = False, needed_bytes: int = 0
         output: The final place.
         force: Replace what is there, if it is a policy directory or empty.
         needed_bytes: How much will be written; checked against the free space before anything is done.
-        sync: Wait until everything is on the disk before the rename, so that not even a power cut can leave it half done.
+        sync: Wait until everything is on the disk before the rename, so that not even a power cut leaves it half done.
 
     Raises:
         CheckpointError: The output exists (without `force`), is something that must not be replaced, or does not fit.

@@ -81,7 +81,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path} does not exist; give a policy directory or a .safetensors file")
     if path.is_file():
         if path.suffix in _PICKLED:
-            raise CheckpointError(f"{path} is a pickle, which can run code when it is loaded; save it as safetensors first")
+            raise CheckpointError(
+                f"{path} is a pickle, which can run code when it is loaded; save it as safetensors first"
+            )
         header = read_header(path)
         return Checkpoint(path, path.parent, "file", (header,), None, header.tensors, {}, ())
     files, index = _weight_files(path)
@@ -104,7 +106,9 @@ def _weight_files(directory: Path) -> tuple[list[Path], Path | None]:
         return [directory / WEIGHTS], None
     found = sorted(file for file in directory.glob("*.safetensors") if not _PROCESSOR_STATE.fullmatch(file.name))
     if (directory / "adapter_config.json").exists():
-        raise CheckpointError(f"{directory} is a PEFT adapter, not full weights; fold it into its base and save that first")
+        raise CheckpointError(
+            f"{directory} is a PEFT adapter, not full weights; fold it into its base and save that first"
+        )
     shards = [match for file in found if (match := _SHARD.fullmatch(file.name))]
     if found and len(shards) == len(found):
         return _complete_shards(directory, shards), None
@@ -132,7 +136,9 @@ def _names(files: Sequence[Path]) -> str:
 def _complete_shards(directory: Path, shards: Sequence[re.Match[str]]) -> list[Path]:
     families = {(match["stem"], match["total"]) for match in shards}
     if len(families) > 1:
-        raise CheckpointError(f"{directory} mixes shards of several checkpoints and has no index; remove the wrong ones")
+        raise CheckpointError(
+            f"{directory} mixes shards of several checkpoints and has no index; remove the wrong ones"
+        )
     total = int(shards[0]["total"])
     missing = sorted(set(range(1, total + 1)) - {int(match["number"]) for match in shards})
     if missing or len(shards) != total:
@@ -180,7 +186,9 @@ def _join(headers: Sequence[Header]) -> dict[str, TensorInfo]:
     for header in headers:
         for name, info in header.tensors.items():
             if name in tensors:
-                raise CheckpointError(f"{name} is both in {tensors[name].file.name} and {info.file.name}; remove one of them")
+                raise CheckpointError(
+                    f"{name} is both in {tensors[name].file.name} and {info.file.name}; remove one of them"
+                )
             tensors[name] = info
     return tensors
 

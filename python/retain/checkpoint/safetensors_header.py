@@ -1,8 +1,8 @@
 """The header of a safetensors file, read with distrust.
 
-Layout: an unsigned little-endian 64-bit length n, n bytes of JSON, then the tensors. The JSON maps each name to its dtype,
-shape and the half-open span of its bytes; the spans must cover the rest of the file exactly. Nothing but the header is
-read here, whatever the file's size.
+Layout: an unsigned little-endian 64-bit length n, n bytes of JSON, then the tensors. The JSON maps each name to its
+dtype, shape and the half-open span of its bytes; the spans must cover the rest of the file exactly. Nothing but the
+header is read here, whatever the file's size.
 """
 
 import json

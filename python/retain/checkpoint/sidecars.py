@@ -58,9 +58,9 @@ def copy_sidecars(source: Path, files: Iterable[Path], target: Path) -> None:
     Raises:
         CheckpointError: One cannot be read or written.
     """
-    for file in files:
-        try:
+    try:
+        for file in files:
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / file, target / file)
-        except OSError as error:
-            raise CheckpointError(f"cannot copy {source / file} to {target}: {error.strerror}") from error
+    except OSError as error:
+        raise CheckpointError(f"cannot copy the files beside {source}'s weights to {target}: {error}") from error

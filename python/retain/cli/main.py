@@ -11,6 +11,8 @@ from retain.errors import RetainError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, one line of help); modules are imported only when their command runs.
+    "merge": ("retain.cli.merge", "merge a base policy with one finetuned from it"),
+    "inspect": ("retain.cli.inspect", "show any policy, checkpoint, dataset or bundle on one screen"),
     "record": ("retain.cli.record", "record demonstrations of the tabletop's experts as a LeRobotDataset"),
 }
 

@@ -10,7 +10,7 @@ from retain.merge.families import FAMILIES, Family, detect_family
 from retain.merge.merge import execute, merge, prepare
 from retain.merge.partition import Partition, make_partition
 from retain.merge.plan import MergePlan
-from retain.merge.recipe import ALPHA_IN_WORDS, Missing, Recipe, StoredDType
+from retain.merge.recipe import ALPHA_IN_WORDS, Missing, Recipe, StoredDType, parse_alpha, parse_components
 from retain.merge.report import REPORT_FILE, ComponentReport, MergeReport
 
 __all__ = [
@@ -29,5 +29,7 @@ __all__ = [
     "execute",
     "make_partition",
     "merge",
+    "parse_alpha",
+    "parse_components",
     "prepare",
 ]

@@ -26,8 +26,9 @@ def check_agreement(base: Checkpoint, finetuned: Checkpoint, family: Family | No
     for key in keys:
         if key in base.config and key in finetuned.config and base.config[key] != finetuned.config[key]:
             raise MergeError(
-                f"config.json has {key} {_short(base.config[key])} in the base and {_short(finetuned.config[key])} in the "
-                "finetuned policy, so the same weights mean different things; finetune again with the base's setting"
+                f"config.json has {key} {_short(base.config[key])} in the base and {_short(finetuned.config[key])} "
+                "in the finetuned policy, so the same weights mean different things; "
+                "finetune again with the base's setting"
             )
     for name in _TOKENIZERS:
         ends = (base.directory / name, finetuned.directory / name)

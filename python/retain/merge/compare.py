@@ -73,7 +73,7 @@ def pair_up(
             counterparts[name] = name
             continue
         alias = _alias(name, aliases)
-        if alias in other_end.tensors and other_end.tensors[alias].shape == info.shape:
+        if alias is not None and alias in other_end.tensors and other_end.tensors[alias].shape == info.shape:
             counterparts[name] = used_aliases[name] = alias
     differing = [
         name
@@ -149,7 +149,8 @@ def _difference(base: Checkpoint, finetuned: Checkpoint, names: set[str]) -> str
     if len(ordered) > _LISTED:
         lines.append(f"… and {len(ordered) - _LISTED} more")
     table = "\n  ".join(lines)
-    return f"base and finetuned disagree on {len(names)} of {len(union)} tensors; {_mend(base, finetuned, names)}\n  {table}"
+    mend = _mend(base, finetuned, names)
+    return f"base and finetuned disagree on {len(names)} of {len(union)} tensors; {mend}\n  {table}"
 
 
 def _mend(base: Checkpoint, finetuned: Checkpoint, names: set[str]) -> str:

@@ -2,35 +2,19 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from retain import _core
-from retain.checkpoint import Checkpoint, atomic_directory, copy_sidecars, open_checkpoint, sha256_files
+from retain.checkpoint import atomic_directory, copy_sidecars, open_checkpoint, sha256_files
 from retain.checkpoint.atomic_directory import check_replaceable
 from retain.errors import MergeError
-from retain.merge.agreement import differing_settings
+from retain.merge.account import Measured, account
 from retain.merge.not_finite import check_finite
-from retain.merge.partition import STATISTICS, compile_patterns
-from retain.merge.plan import MergePlan, PlannedTensor, make_plan
+from retain.merge.partition import compile_patterns
+from retain.merge.plan import MergePlan, make_plan
 from retain.merge.recipe import Missing, Recipe, StoredDType
-from retain.merge.report import ComponentReport, EndReport, MergeReport, UpdateSums, update_warnings
-
-Progress = Callable[[int], None]
-"""Called with the number of bytes written since the last call."""
-
-_OPERATIONS = {
-    "copy": _core.merge.Operation.COPY,
-    "convert": _core.merge.Operation.CONVERT,
-    "linear": _core.merge.Operation.LINEAR,
-}
-_DTYPES = {
-    "BF16": _core.merge.DType.BF16,
-    "F16": _core.merge.DType.F16,
-    "F32": _core.merge.DType.F32,
-    "F64": _core.merge.DType.F64,
-}
+from retain.merge.report import MergeReport
+from retain.merge.stream import Progress, stream
 
 
 def merge(
@@ -113,17 +97,14 @@ def execute(
         if plan.index is not None:
             (partial / plan.index[0]).write_bytes(plan.index[1])
         started = time.perf_counter()
-        results = _stream(plan, partial, crew, sync, progress)
-        seconds = time.perf_counter() - started
+        results = stream(plan, partial, threads=crew, sync=sync, progress=progress)
+        streamed = time.perf_counter()
         check_finite(plan, results)
-        plan.base.check_unchanged()
-        plan.finetuned.check_unchanged()
-        started = time.perf_counter()
         digests = _digests(plan, partial, crew) if hashing else {}
-        hashing_seconds = time.perf_counter() - started
+        hashed = time.perf_counter()
         plan.base.check_unchanged()
         plan.finetuned.check_unchanged()
-        report = _report(plan, output, partial, results, digests, seconds, hashing_seconds, crew)
+        report = account(plan, output, Measured(results, digests, streamed - started, hashed - streamed, crew))
         report.write(partial)
     return report
 
@@ -139,113 +120,17 @@ def _check_output(plan: MergePlan, output: Path, *, force: bool) -> None:
         if place in directory.parents:
             raise MergeError(f"the output {output} contains the input {end.path}; give another name")
         if directory in place.parents and end.kind != "file":
-            raise MergeError(f"the output {output} lies inside the input {end.path}; inputs are never changed, move it out")
+            raise MergeError(
+                f"the output {output} lies inside the input {end.path}; inputs are never changed, move it out"
+            )
     check_replaceable(output, force=force)
 
 
-def _stream(plan: MergePlan, partial: Path, threads: int, sync: bool, progress: Progress | None) -> list[Any]:
-    """Hand the plan to the core. Input files come first in the core's order of files: the base's, then the finetuned end's."""
-    files = [header.file for end in (plan.base, plan.finetuned) for header in end.headers]
-    number = {file: index for index, file in enumerate(files)}
-    reported = 0
-
-    def advance(written: int) -> None:
-        nonlocal reported
-        if progress is not None and written > reported:
-            progress(written - reported)
-        reported = written
-
-    return _core.merge.run(
-        inputs=[str(file) for file in files],
-        outputs=[_core.merge.OutputFile(str(partial / file.name), file.nbytes, file.header) for file in plan.files],
-        items=[_work_item(tensor, number) for tensor in plan.tensors],
-        threads=threads,
-        sync=sync,
-        progress=advance,
-    )
-
-
-def _work_item(tensor: PlannedTensor, number: Mapping[Path, int]) -> _core.merge.WorkItem:
-    span = _core.merge.Span
-    source = span(number[tensor.source.file], tensor.source.offset)
-    finetuned = tensor.finetuned
-    opaque = _core.merge.DType.OPAQUE
-    is_float = tensor.source.dtype in _DTYPES
-    return _core.merge.WorkItem(
-        operation=_OPERATIONS[tensor.kind],
-        stored_in=_DTYPES.get(tensor.source.dtype, opaque),
-        stored_out=_DTYPES.get(tensor.dtype, opaque),
-        elements=tensor.source.elements if is_float else tensor.source.nbytes,
-        alpha=tensor.alpha,
-        base=source,
-        finetuned=source if finetuned is None else span(number[finetuned.file], finetuned.offset),
-        output=span(tensor.file, tensor.offset),
-    )
-
-
 def _digests(plan: MergePlan, partial: Path, threads: int) -> dict[Path, str]:
+    """SHA-256 of all weight files; those of the output under the names they will have in the plan."""
     inputs = [header.file for end in (plan.base, plan.finetuned) for header in end.headers]
-    return sha256_files([*inputs, *(partial / file.name for file in plan.files)], threads)
-
-
-def _report(
-    plan: MergePlan,
-    output: Path,
-    partial: Path,
-    results: Sequence[Any],
-    digests: Mapping[Path, str],
-    seconds: float,
-    hashing_seconds: float,
-    threads: int,
-) -> MergeReport:
-    components = _components(plan, results)
-    stored = {tensor.component: tensor.dtype for tensor in plan.tensors if tensor.kind == "linear"}
-    warnings = (*plan.warnings, *update_warnings(components, plan.recipe.alpha, stored))
-    written = {file.name: (partial / file.name, file.nbytes) for file in plan.files}
-    files = {name: {"bytes": nbytes, "sha256": digests.get(path)} for name, (path, nbytes) in written.items()}
-    return MergeReport(
-        recipe=plan.recipe.to_json(),
-        family=plan.partition.family,
-        base=_end(plan.base, digests),
-        finetuned=_end(plan.finetuned, digests),
-        output=EndReport(str(output), plan.sidecars.kind, files),
-        components=components,
-        normalization=plan.normalization.to_json(),
-        tied={**(plan.base if plan.pairing.layout == "base" else plan.finetuned).aliases, **plan.pairing.aliases},
-        kept=plan.pairing.kept,
-        dropped=plan.pairing.dropped,
-        sidecars={
-            "from": "base" if plan.sidecars is plan.base else "finetuned",
-            "files": [str(file) for file in plan.sidecars.sidecars],
-        },
-        differing_settings=tuple(differing_settings(plan.base, plan.finetuned)),
-        warnings=warnings,
-        seconds=seconds,
-        hashing_seconds=hashing_seconds,
-        output_gb_per_s=plan.output_bytes / max(seconds, 1e-9) / 1e9,
-        threads=threads,
-    )
-
-
-def _components(plan: MergePlan, results: Sequence[Any]) -> dict[str, ComponentReport]:
-    sums = {component: UpdateSums() for component in plan.partition.components}
-    tensors = dict.fromkeys(plan.partition.components, 0)
-    parameters = dict.fromkeys(plan.partition.components, 0)
-    for tensor, result in zip(plan.tensors, results, strict=True):
-        if tensor.component == STATISTICS:
-            continue
-        tensors[tensor.component] += 1
-        parameters[tensor.component] += tensor.source.elements
-        if tensor.kind == "linear":
-            sums[tensor.component].add(tensor.source.elements, result)
+    found = sha256_files([*inputs, *(partial / file.name for file in plan.files)], threads)
     return {
-        name: ComponentReport.of(plan.alpha[name], tensors[name], parameters[name], sums[name])
-        for name in plan.partition.components
+        **{file: found[file] for file in inputs},
+        **{Path(file.name): found[partial / file.name] for file in plan.files},
     }
-
-
-def _end(checkpoint: Checkpoint, digests: Mapping[Path, str]) -> EndReport:
-    files = {
-        header.file.name: {"bytes": header.stamp.bytes, "sha256": digests.get(header.file)} for header in checkpoint.headers
-    }
-    return EndReport(str(checkpoint.path), checkpoint.kind, files)

@@ -1,7 +1,7 @@
 """Whether the two ends speak in the same units.
 
-Weights live in normalized units. With other statistics at one end the same weights mean other actions: at σ_ft = σ_base/2
-and α = ½, reading the merged output with the base's statistics makes every action 1.5 times too large.
+Weights live in normalized units. With other statistics at one end the same weights mean other actions: at
+σ_ft = σ_base/2 and α = ½, reading the merged output with the base's statistics makes every action 1.5 times too large.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,8 @@ def check_normalization(base: Checkpoint, finetuned: Checkpoint) -> Normalizatio
     if different:
         raise MergeError(
             f"base and finetuned differ in {len(different)} of {len(first.values)} normalization statistics "
-            f"({_worst(first, second, different)}), so their weights are in different units and cannot be averaged; {_MEND}"
+            f"({_worst(first, second, different)}), so their weights are in different units and cannot be averaged; "
+            f"{_MEND}"
         )
     return NormalizationCheck("equal", len(first.values), sources)
 
@@ -62,8 +63,8 @@ def _check_names(base: Statistics, finetuned: Statistics) -> None:
     if lonely:
         owner = "base" if lonely[0] in base.values else "finetuned policy"
         raise MergeError(
-            f"only the {owner} has the normalization statistic {lonely[0]} ({len(lonely)} such in all), so it cannot be "
-            f"known that both ends use the same units; {_MEND}"
+            f"only the {owner} has the normalization statistic {lonely[0]} ({len(lonely)} such in all), so it cannot "
+            f"be known that both ends use the same units; {_MEND}"
         )
 
 

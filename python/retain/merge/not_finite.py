@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from retain import _core
+from retain._core import merge as core
 from retain.errors import MergeError
 from retain.merge.plan import MergePlan, PlannedTensor
 
 _LISTED = 4
 
 
-def check_finite(plan: MergePlan, results: Sequence[Any]) -> None:
+def check_finite(plan: MergePlan, results: Sequence[core.ItemResult]) -> None:
     """Refuse a merge whose tensors are not all finite.
 
     Args:
@@ -33,12 +32,13 @@ def check_finite(plan: MergePlan, results: Sequence[Any]) -> None:
     )
 
 
-def _where(tensor: PlannedTensor, result: Any) -> str:
+def _where(tensor: PlannedTensor, result: core.ItemResult) -> str:
+    assert result.first_not_finite is not None
     element, origin = result.first_not_finite
     place = f"{tensor.name}{list(_unravel(element, tensor.source.shape))}"
-    if origin == _core.merge.Origin.MERGED:
+    if origin == core.Origin.MERGED:
         return f"{place} does not fit {tensor.dtype} although both ends are finite there"
-    end = "finetuned" if origin == _core.merge.Origin.FINETUNED or tensor.source_end == "finetuned" else "base"
+    end = "finetuned" if origin == core.Origin.FINETUNED or tensor.source_end == "finetuned" else "base"
     return f"{place} of the {end} end"
 
 

@@ -84,7 +84,9 @@ def make_partition(
             orphans.append(name)
     what = "the given patterns" if family is None else f"the family {family.name}"
     if contested:
-        raise MergeError(f"{len(contested)} tensors belong to several components: {_some(contested)}; make patterns exclusive")
+        raise MergeError(
+            f"{len(contested)} tensors belong to several components: {_some(contested)}; make patterns exclusive"
+        )
     if orphans:
         raise MergeError(
             f"{len(orphans)} tensors belong to no component of {what}: {_some(orphans)}; "

@@ -143,7 +143,7 @@ def make_plan(
         offset = len(file.header)
         for name in header.tensors:
             component = partition.component_of[name]
-            tensor = _plan_tensor(pairs[name], component, alpha, recipe, number, offset)
+            tensor = _plan_tensor(pairs[name], component, alpha, recipe, (number, offset))
             tensors.append(tensor)
             offset += tensor.nbytes
     return MergePlan(
@@ -174,13 +174,15 @@ def _plan_file(header: Header, recipe: Recipe, name: str) -> PlannedFile:
     if all(info.dtype == dtypes[tensor] for tensor, info in header.tensors.items()):
         raw = header.raw  # the very bytes: at alpha 0 the file is the base's
     else:
-        raw = build_header(((tensor, dtypes[tensor], info.shape) for tensor, info in header.tensors.items()), header.metadata)
+        raw = build_header(
+            ((tensor, dtypes[tensor], info.shape) for tensor, info in header.tensors.items()), header.metadata
+        )
     data = sum(info.elements * DTYPE_BYTES[dtypes[tensor]] for tensor, info in header.tensors.items())
     return PlannedFile(name, raw, len(raw) + data)
 
 
 def _plan_tensor(
-    pair: Pair, component: str, alpha: Mapping[str, float], recipe: Recipe, file: int, offset: int
+    pair: Pair, component: str, alpha: Mapping[str, float], recipe: Recipe, place: tuple[int, int]
 ) -> PlannedTensor:
     operation = _operation(pair, component, alpha, recipe)
     end: Literal["base", "finetuned"] = "base" if operation.kind == "linear" else operation.end
@@ -198,7 +200,7 @@ def _plan_tensor(
     kind: Literal["copy", "convert", "linear"]
     kind = "linear" if operation.kind == "linear" else "convert" if needs_arithmetic else "copy"
     finetuned = pair.finetuned if kind == "linear" else None
-    return PlannedTensor(pair.name, component, kind, operation.alpha, source, finetuned, end, dtype, file, offset)
+    return PlannedTensor(pair.name, component, kind, operation.alpha, source, finetuned, end, dtype, *place)
 
 
 def _operation(pair: Pair, component: str, alpha: Mapping[str, float], recipe: Recipe) -> Operation:
@@ -221,19 +223,22 @@ def _plan_index(index: Path | None, tensor_bytes: int) -> tuple[str, bytes] | No
 
 
 def _warnings(
-    recipe: Recipe, partition: Partition, alpha: Mapping[str, float], pairing: Pairing, normalization: NormalizationCheck
+    recipe: Recipe,
+    partition: Partition,
+    alpha: Mapping[str, float],
+    pairing: Pairing,
+    normalization: NormalizationCheck,
 ) -> list[str]:
-    warnings = []
-    for component in partition.components:
-        if component in recipe.alpha and not partition.tensors(component):
-            warnings.append(f"this policy has no tensor in {component}; its alpha has no effect")
+    warnings: list[str] = []
+    empty = (name for name in partition.components if name in recipe.alpha and not partition.tensors(name))
+    warnings += [f"this policy has no tensor in {name}; its alpha has no effect" for name in empty]
     outside = [f"{name}={value:g}" for name, value in alpha.items() if not 0.0 <= value <= 1.0]
     if outside:
         warnings.append(f"alpha is extrapolated beyond the two ends: {' '.join(outside)}")
     if pairing.kept:
         warnings.append(
-            f"{len(pairing.kept)} tensors are the {pairing.layout}'s alone, because the other end lacks them or has them "
-            f"differently (first: {pairing.kept[0]})"
+            f"{len(pairing.kept)} tensors are the {pairing.layout}'s alone, because the other end lacks them or has "
+            f"them differently (first: {pairing.kept[0]})"
         )
     if pairing.dropped:
         warnings.append(f"{len(pairing.dropped)} tensors of the other end were dropped (first: {pairing.dropped[0]})")

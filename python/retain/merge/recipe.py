@@ -1,7 +1,7 @@
 """What is asked of a merge, apart from the files: everything that decides a single bit of the result."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -104,11 +104,50 @@ class Recipe:
         known = {"method", "alpha", "dtype", "rounding", "missing", "extrapolate"}
         unknown = sorted(value.keys() - known)
         if unknown:
-            raise MergeError(f"the recipe has the unknown keys {', '.join(unknown)}; it may be of a later version of retain")
+            raise MergeError(
+                f"the recipe has the unknown keys {', '.join(unknown)}; it may be of a later version of retain"
+            )
         alpha = value.get("alpha")
         if not isinstance(alpha, Mapping) or not all(isinstance(number, int | float) for number in alpha.values()):
             raise MergeError(f"the recipe's alpha is {alpha!r}; expected a number for each component")
         return cls.of(**value)
+
+
+def parse_alpha(words: Sequence[str]) -> dict[str, float]:
+    """Read α as it is written on a command line: `0.5`, `vision=1 language=.8 action=.5`, or `0.5 vision=1`.
+
+    Raises:
+        MergeError: A word is neither a number nor NAME=NUMBER, or sets what was set before.
+    """
+    alpha: dict[str, float] = {}
+    for word in words:
+        name, equals, number = word.rpartition("=")
+        component = name if equals else DEFAULT
+        try:
+            value = float(number)
+        except ValueError as error:
+            raise MergeError(f"--alpha {word}: expected a number or NAME=NUMBER, as in --alpha 0.5 vision=1") from error
+        if component in alpha:
+            raise MergeError(f"--alpha sets {component} twice; give it once")
+        alpha[component] = value
+    return alpha
+
+
+def parse_components(words: Sequence[str]) -> dict[str, str]:
+    """Read user-defined components as they are written on a command line: NAME=REGEX.
+
+    Raises:
+        MergeError: A word has another form, or names a component twice.
+    """
+    components: dict[str, str] = {}
+    for word in words:
+        name, equals, pattern = word.partition("=")
+        if not (name and equals and pattern):
+            raise MergeError(f"--component {word}: expected NAME=REGEX, as in --component 'head=action_out_proj.*'")
+        if name in components:
+            raise MergeError(f"--component defines {name} twice; join the two with |")
+        components[name] = pattern
+    return components
 
 
 def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:

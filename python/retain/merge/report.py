@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from retain import __version__
+from retain._core.merge import ItemResult
 from retain.checkpoint.checkpoint import read_json_object
 from retain.merge.recipe import ALPHA_IN_WORDS
 
@@ -30,7 +31,7 @@ class UpdateSums:
     changed: int = 0
     lost: int = 0
 
-    def add(self, elements: int, other: Any) -> None:
+    def add(self, elements: int, other: ItemResult) -> None:
         """Add the sums of one tensor, as the core returns them."""
         self.elements += elements
         self.base_base += other.base_base
@@ -43,7 +44,7 @@ class UpdateSums:
 
 @dataclass(frozen=True)
 class ComponentReport:
-    """One component. Figures that need both ends are None where its tensors were copied from one end without reading the other.
+    """One component. Figures that need both ends are None where one end was copied without reading the other.
 
     Attributes:
         alpha: The α that was asked for.
@@ -86,7 +87,7 @@ class ComponentReport:
 
 @dataclass(frozen=True)
 class EndReport:
-    """One end: its path as given, its layout, and its weight files with sizes and hashes (None if hashing was turned off)."""
+    """One end: its path as given, its layout, and its weight files with sizes and hashes (None without hashing)."""
 
     path: str
     kind: str
@@ -187,15 +188,16 @@ def update_warnings(
         if component.unchanged == 1.0:
             if name in own:
                 warnings.append(
-                    f"{name} is the same at both ends (frozen while finetuning?), so its alpha {component.alpha:g} has no effect"
+                    f"{name} is the same at both ends (frozen while finetuning?); "
+                    f"its alpha {component.alpha:g} has no effect"
                 )
             continue
         effective = component.effective_alpha
         if effective is not None and abs(effective - component.alpha) > BENT_ALPHA:
             warnings.append(
                 f"rounding to {stored[name]} bends alpha of {name}: {component.alpha:g} acts as {effective:.3f} and "
-                f"{component.lost or 0.0:.0%} of its changed weights fell back to the base; store the result exactly with "
-                "--dtype float32, or judge alpha by measured success rather than by its value"
+                f"{component.lost or 0.0:.0%} of its changed weights fell back to the base; store the result exactly "
+                "with --dtype float32, or judge alpha by measured success rather than by its value"
             )
     return warnings
 

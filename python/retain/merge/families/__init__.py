@@ -1,4 +1,4 @@
-"""Policy families: which tensor belongs to vision, language or action. A new family is a file here and a line in FAMILIES."""
+"""Policy families: which tensor is vision, language or action. A new family is a file here and a line in FAMILIES."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

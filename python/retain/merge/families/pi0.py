@@ -1,6 +1,6 @@
 """π0, π0.5 and π0-FAST, from LeRobot (names begin with `model.`) or openpi's PyTorch converter (they do not).
 
-The multi-modal projector counts as vision and the state, action and time projections as action, as in RETAIN's own code.
+The multi-modal projector counts as vision; the state, action and time projections count as action, as in RETAIN's code.
 π0-FAST has no action expert: its action component is empty.
 """
 
