@@ -1,0 +1,115 @@
+"""Every policy does the same episodes of every suite; each outcome is kept; an interrupted run goes on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from retain.errors import EvaluationError
+from retain.evaluate.result import EvaluationResult, PolicyOutcomes, load_result
+from retain.evaluate.rollout import Outcome
+from retain.evaluate.source import Source
+from retain.evaluate.workers import Job, run_jobs
+from retain.sim import SUITES, Episode, Skill, episodes
+from retain.sim.wording import instruction
+
+SIMS_PER_WORKER = 16
+_JOB_EPISODES = 50
+
+
+def evaluate(
+    policies: Mapping[str, Source],
+    suites: Sequence[str],
+    skill: Skill,
+    n: int,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    sims: int = SIMS_PER_WORKER,
+    path: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> EvaluationResult:
+    """Evaluate policies on suites.
+
+    The counts do not depend on `workers`, on `sims`, on the order of policies, or on how often the run was interrupted.
+
+    Args:
+        policies: Name → where the policy comes from.
+        suites: Names from `retain.sim.SUITES`.
+        skill: What the suites are about.
+        n: Episodes per suite.
+        seed: Decides the episodes; the same for every policy.
+        workers: Processes.
+        sims: Simulations beside each other per process.
+        path: Where results are kept as they come. Episodes that this file already holds are not run again.
+        progress: Called with the number of episodes just done, those found in the file included.
+
+    Raises:
+        EvaluationError: A number is impossible, a policy does not fit the tabletop, or the file is of another run.
+    """
+    if min(n, workers, sims) < 1:
+        raise EvaluationError(f"n = {n}, workers = {workers}, sims = {sims}; expected at least 1 of each")
+    if unknown := [suite for suite in suites if suite not in SUITES]:
+        raise EvaluationError(f"there is no suite {unknown[0]!r}; expected some of {', '.join(SUITES)}")
+    plan = {suite: episodes(suite, skill, n, seed) for suite in suites}
+    result = _begin(path, instruction(skill), seed)
+    _adopt(result, {name: source.fingerprint() for name, source in policies.items()}, path)
+    advance = progress or (lambda count: None)
+    jobs = []
+    for name, source in policies.items():
+        for suite in suites:
+            cell = result.policies[name].suites.setdefault(suite, {})
+            _check_same_episodes(cell, plan[suite], suite, path)
+            missing = [index for index in range(n) if index not in cell]
+            advance(n - len(missing))
+            size = min(_JOB_EPISODES, -(-n // workers))
+            jobs += [
+                Job(name, suite, source, tuple((index, plan[suite][index]) for index in missing[at : at + size]))
+                for at in range(0, len(missing), size)
+            ]
+
+    def keep(job: Job, outcomes: list[Outcome]) -> None:
+        cell = result.policies[job.policy].suites[job.suite]
+        cell.update(zip((index for index, _ in job.episodes), outcomes, strict=True))
+        if path is not None:
+            result.save(path)
+
+    run_jobs(jobs, workers=workers, sims=sims, done=keep, finished=advance)
+    return _only(result, list(policies), suites, n)
+
+
+def _begin(path: Path | None, skill: str, seed: int) -> EvaluationResult:
+    if path is None or not path.exists():
+        return EvaluationResult(skill, seed)
+    result = load_result(path)
+    if (result.skill, result.seed) != (skill, seed):
+        raise EvaluationError(
+            f"{path} holds results for {result.skill!r} with seed {result.seed}, not {skill!r} with seed {seed};"
+            " give another -o file"
+        )
+    return result
+
+
+def _adopt(result: EvaluationResult, fingerprints: Mapping[str, str], path: Path | None) -> None:
+    """Make a place for each policy, in which outcomes of the same name and fingerprint are kept."""
+    for name, fingerprint in fingerprints.items():
+        known = result.policies.setdefault(name, PolicyOutcomes(fingerprint))
+        if known.fingerprint != fingerprint:
+            raise EvaluationError(
+                f"{path} holds results of another policy under the name {name!r} (its files have changed since);"
+                " give another -o file"
+            )
+
+
+def _check_same_episodes(cell: Mapping[int, Outcome], plan: Sequence[Episode], suite: str, path: Path | None) -> None:
+    for index, outcome in cell.items():
+        if index < len(plan) and (outcome.seed, outcome.skill) != (plan[index].seed, instruction(plan[index].skill)):
+            raise EvaluationError(f"{path} holds other episodes of {suite}: it has changed since; give another -o file")
+
+
+def _only(result: EvaluationResult, policies: Sequence[str], suites: Sequence[str], n: int) -> EvaluationResult:
+    """What was asked for, without what else the file holds."""
+    asked = EvaluationResult(result.skill, result.seed)
+    for name in policies:
+        kept = result.policies[name]
+        cells = {suite: {index: kept.suites[suite][index] for index in range(n)} for suite in suites}
+        asked.policies[name] = PolicyOutcomes(kept.fingerprint, cells)
+    return asked
