@@ -42,8 +42,33 @@ class Bundle:
                 " `retain export POLICY -o BUNDLE` or `retain merge-export BASE FINETUNED --alpha 0.5 -o BUNDLE`"
             ) from error
         bundle = cls(directory, Manifest.from_json(text, str(manifest_path)))
-        bundle._check_files(verify)
+        for name in bundle.manifest.files:
+            if not bundle.file(name).is_file():
+                raise BundleError(f"{bundle.file(name)} is missing; copy the bundle again, or export it again")
+        if verify:
+            bundle.verify(*bundle.manifest.files)
         return bundle
+
+    def verify(self, *names: str) -> None:
+        """Check that files are those that were exported.
+
+        Raises:
+            BundleError: One has another size or SHA-256 than the manifest says.
+        """
+        for name in names:
+            path, expected = self.file(name), self.manifest.files[name]
+            size = path.stat().st_size
+            if size != expected.bytes:
+                raise BundleError(
+                    f"{path} has {size} bytes where {MANIFEST_FILE} says {expected.bytes}; copy the bundle again,"
+                    " or export it again"
+                )
+            found = record(path).sha256
+            if found != expected.sha256:
+                raise BundleError(
+                    f"{path} was changed after the export (SHA-256 {found[:12]}… where {MANIFEST_FILE} says"
+                    f" {expected.sha256[:12]}…); copy the bundle again, or export it again"
+                )
 
     def file(self, name: str) -> Path:
         """The path of one of the manifest's files."""
@@ -86,23 +111,3 @@ class Bundle:
     def _pad_id(self) -> int:
         declared = Tokenizer.from_file(str(self.file(self.manifest.language.tokenizer))).padding
         return int(declared["pad_id"]) if declared else 0
-
-    def _check_files(self, verify: bool) -> None:
-        for name, expected in self.manifest.files.items():
-            path = self.file(name)
-            if not path.is_file():
-                raise BundleError(f"{path} is missing from the bundle; copy the bundle again, or export it again")
-            if not verify:
-                continue
-            size = path.stat().st_size
-            if size != expected.bytes:
-                raise BundleError(
-                    f"{path} has {size} bytes where {MANIFEST_FILE} says {expected.bytes}; copy the bundle again,"
-                    " or export it again"
-                )
-            found = record(path).sha256
-            if found != expected.sha256:
-                raise BundleError(
-                    f"{path} was changed after the export (SHA-256 {found[:12]}… where {MANIFEST_FILE} says"
-                    f" {expected.sha256[:12]}…); copy the bundle again, or export it again"
-                )

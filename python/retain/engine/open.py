@@ -5,7 +5,7 @@ from pathlib import Path
 
 from retain._core import engine as core
 from retain.bundle import Bundle
-from retain.bundle.manifest import Graph
+from retain.bundle.manifest import Graph, Graphs
 from retain.engine.golden import check_golden
 from retain.engine.library import find_onnxruntime
 from retain.errors import EngineError
@@ -37,16 +37,13 @@ def open_engine(
         BundleError: The golden outputs are not reproduced; the message has the numbers.
         MissingExtraError: ONNX Runtime is not installed.
     """
-    if threads < 1:
-        raise EngineError(f"threads is {threads}, expected 1 or more")
-    graphs = bundle.manifest.graphs
-    engine = core.OnnxRuntimeEngine(
-        _graph(bundle, graphs.prefix),
-        _graph(bundle, graphs.step),
-        library=library if library is not None else find_onnxruntime(),
-        threads=threads,
-        provider=provider,
-        provider_options=dict(provider_options or {}),
+    engine = open_graphs(
+        bundle.path,
+        bundle.manifest.graphs,
+        provider,
+        threads,
+        provider_options=provider_options,
+        library=library,
         optimize=optimize,
     )
     if golden:
@@ -54,9 +51,33 @@ def open_engine(
     return engine
 
 
-def _graph(bundle: Bundle, graph: Graph) -> core.Graph:
+def open_graphs(
+    directory: Path,
+    graphs: Graphs,
+    provider: str = "cpu",
+    threads: int = 1,
+    *,
+    provider_options: Mapping[str, str] | None = None,
+    library: Path | None = None,
+    optimize: bool = True,
+) -> core.OnnxRuntimeEngine:
+    """Open two graphs that need not belong to a finished bundle; `open_engine` describes the arguments."""
+    if threads < 1:
+        raise EngineError(f"threads is {threads}, expected 1 or more")
+    return core.OnnxRuntimeEngine(
+        _graph(directory, graphs.prefix),
+        _graph(directory, graphs.step),
+        library=library if library is not None else find_onnxruntime(),
+        threads=threads,
+        provider=provider,
+        provider_options=dict(provider_options or {}),
+        optimize=optimize,
+    )
+
+
+def _graph(directory: Path, graph: Graph) -> core.Graph:
     return core.Graph(
-        bundle.file(graph.file),
+        directory / graph.file,
         [(tensor.name, tensor.dtype, tensor.shape) for tensor in graph.inputs],
         [(tensor.name, tensor.dtype, tensor.shape) for tensor in graph.outputs],
     )

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from retain._core import engine as core
 from retain.bundle import Bundle
-from retain.bundle.manifest import Affine, Manifest
+from retain.bundle.manifest import Manifest
+from retain.bundle.units import Units
 from retain.engine.flow import integrate
 from retain.engine.open import open_engine
 from retain.errors import BundleError
@@ -27,11 +28,7 @@ class EnginePlayer:
     def __init__(self, bundle: Bundle, engine: core.OnnxRuntimeEngine | None = None) -> None:
         self.bundle = bundle
         self.engine = open_engine(bundle) if engine is None else engine
-        manifest = bundle.manifest
-        column = {channel.name: index for index, channel in enumerate(manifest.observation.state)}
-        self._delta = np.array([channel.mode == "delta" for channel in manifest.action.channels])
-        # An absolute channel may have no state channel of its name; its reference is multiplied by zero.
-        self._reference = np.array([column.get(channel.name, 0) for channel in manifest.action.channels])
+        self._units = Units.of(bundle.manifest)
 
     @property
     def manifest(self) -> Manifest:
@@ -76,15 +73,11 @@ class EnginePlayer:
     def _one(
         self, images: Mapping[str, npt.NDArray[np.uint8]], state: FloatArray, instruction: str, noise: FloatArray
     ) -> FloatArray:
-        normalization = self.manifest.normalization
-        offset, scale = _arrays(normalization.state)
         frames = [np.ascontiguousarray(images[image.role]) for image in self.engine.info.images]
         tokens, mask = self.bundle.tokenize(instruction)
-        self.engine.prefix(frames, tokens, mask, (state - offset) / scale)
+        self.engine.prefix(frames, tokens, mask, self._units.normalize_state(state))
         chunk = integrate(self.engine, noise, self.manifest.flow.steps)
-        offset, scale = _arrays(normalization.action)
-        anchor = np.where(self._delta, state[self._reference], np.float32(0))
-        return np.asarray(offset + scale * chunk + anchor, np.float32)
+        return self._units.decode_actions(chunk, state[None])
 
     def _check(
         self,
@@ -105,7 +98,3 @@ class EnginePlayer:
             raise BundleError(f"state has shape {list(state.shape)}, expected {[batch, len(channels)]}: {channels}")
         if noise.shape != shape:
             raise BundleError(f"noise has shape {list(noise.shape)}, expected {list(shape)}")
-
-
-def _arrays(affine: Affine) -> tuple[FloatArray, FloatArray]:
-    return np.array(affine.offset, np.float32), np.array(affine.scale, np.float32)

@@ -1,0 +1,250 @@
+"""From weights to a bundle: merge or copy, trace or reuse, link, record, check, and only then a name.
+
+A bundle is a policy directory with graphs in it: `load_policy`, `retain inspect` and `retain merge` read it as one.
+"""
+
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from retain.bundle import MANIFEST_FILE, WEIGHTS_FILE, Bundle, Manifest
+from retain.bundle.manifest import ChannelLimits
+from retain.checkpoint import Checkpoint, atomic_directory, copy_sidecars, open_checkpoint
+from retain.checkpoint.atomic_directory import check_replaceable
+from retain.engine import GoldenReport, find_onnxruntime
+from retain.errors import BundleError, ExportError, require
+from retain.export.bundle_writer import write_manifest
+from retain.export.check import check_bundle, check_graphs
+from retain.export.graph_source import GraphSource, fresh_graphs, reused_graphs
+from retain.merge import MergeReport, Recipe, execute, prepare
+from retain.policy import resolve
+from retain.policy.configuration_file import read_configuration
+
+Stage = Callable[[str], None]
+"""Called with the name of each stage when it begins."""
+
+_FICLONE = 0x40049409
+
+
+@dataclass
+class ExportReport:
+    """What an export did.
+
+    Attributes:
+        output: The bundle.
+        manifest: Its manifest.
+        golden: Errors against the golden outputs, normalized.
+        seconds: Duration by stage.
+        merge: The merge's report, where there was one.
+    """
+
+    output: Path
+    manifest: Manifest
+    golden: GoldenReport
+    seconds: dict[str, float]
+    merge: MergeReport | None = None
+
+    @property
+    def graph_bytes(self) -> int:
+        """Both graphs together."""
+        graphs = self.manifest.graphs
+        return sum(self.manifest.files[graph.file].bytes for graph in (graphs.prefix, graphs.step))
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        weights = self.manifest.files[WEIGHTS_FILE]
+        return {
+            "output": str(self.output),
+            "family": self.manifest.family,
+            "merge": self.manifest.merge,
+            "weights": {"bytes": weights.bytes, "sha256": weights.sha256},
+            "graph_bytes": self.graph_bytes,
+            "golden": {**self.manifest.golden.model_dump(mode="json"), "errors": self.golden.errors},
+            "seconds": self.seconds,
+        }
+
+
+@dataclass
+class _Stages:
+    """Tells the caller what happens and remembers how long it took."""
+
+    announce: Stage | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        if self.announce is not None:
+            self.announce(name)
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+
+
+def export_policy(
+    policy: str | Path,
+    output: str | Path,
+    *,
+    graph_from: str | Path | None = None,
+    trt: bool = False,
+    limits: Mapping[str, ChannelLimits] | None = None,
+    force: bool = False,
+    stage: Stage | None = None,
+) -> ExportReport:
+    """Export a policy as it is.
+
+    Args:
+        policy: `compact-base` or a policy directory.
+        output: The bundle to make.
+        graph_from: A bundle of the same architecture, whose graphs are taken over instead of traced.
+        trt: Also build TensorRT engines for this machine's GPU.
+        limits: Default limits by action channel.
+        force: Replace an existing bundle or policy directory.
+        stage: Told what happens.
+
+    Raises:
+        RetainError: Of the kind that fits; nothing is left behind.
+    """
+    output, stages = Path(output), _Stages(stage)
+    check_replaceable(output, force=force)
+    source = _graph_source(graph_from, trt)
+    checkpoint = open_checkpoint(resolve(policy))
+    with atomic_directory(output, force=force, needed_bytes=checkpoint.nbytes) as partial:
+        with stages("copy"):
+            copy_sidecars(checkpoint.directory, _policy_files(checkpoint), partial)
+            _copy(_single_file(checkpoint), partial / WEIGHTS_FILE)
+            checkpoint.check_unchanged()
+        manifest, golden = _assemble(partial, source, None, None, limits, trt, stages)
+    return ExportReport(output, manifest, golden, stages.seconds)
+
+
+def merge_export(
+    base: str | Path,
+    finetuned: str | Path,
+    alpha: float | Mapping[str, float],
+    output: str | Path,
+    *,
+    graph_from: str | Path | None = None,
+    trt: bool = False,
+    limits: Mapping[str, ChannelLimits] | None = None,
+    components: Mapping[str, str] | None = None,
+    extrapolate: bool = False,
+    threads: int | None = None,
+    force: bool = False,
+    stage: Stage | None = None,
+) -> ExportReport:
+    """Merge two policies straight into a bundle, whose `model.safetensors` is byte for byte what `retain merge` writes.
+
+    Args:
+        base: `compact-base` or a policy directory.
+        finetuned: A policy finetuned from it.
+        alpha: Weight of the finetuned policy, for all tensors or by component.
+        output: The bundle to make.
+        graph_from: A bundle of the same architecture, whose graphs are taken over: another α then costs the merge and the
+            checks, and PyTorch is not needed.
+        trt: Also build TensorRT engines for this machine's GPU.
+        limits: Default limits by action channel.
+        components: User-defined components, name → regular expression of the full tensor name.
+        extrapolate: Allow α outside [0, 1].
+        threads: Of the merge; None takes all cores of this process.
+        force: Replace an existing bundle or policy directory.
+        stage: Told what happens.
+
+    Raises:
+        RetainError: Of the kind that fits; nothing is left behind.
+    """
+    output, stages = Path(output), _Stages(stage)
+    check_replaceable(output, force=force)
+    source = _graph_source(graph_from, trt)
+    plan = prepare(resolve(base), resolve(finetuned), Recipe.of(alpha, extrapolate=extrapolate), components)
+    with atomic_directory(output, force=force, needed_bytes=plan.output_bytes) as partial:
+        with stages("merge"):
+            merged = partial / "merged"
+            report = execute(plan, merged, threads=threads, sync=False)
+            # The report names the place that the user asked for, not the one where the bundle grew.
+            report = replace(report, output=replace(report.output, path=str(output)))
+            report.write(merged)
+            _single_file(open_checkpoint(merged))
+            for file in merged.iterdir():
+                file.rename(partial / file.name)
+            merged.rmdir()
+        sha256 = report.output.files[WEIGHTS_FILE]["sha256"]
+        manifest, golden = _assemble(partial, source, report.provenance(), sha256, limits, trt, stages)
+    return ExportReport(output, manifest, golden, stages.seconds, report)
+
+
+def _graph_source(graph_from: str | Path | None, trt: bool) -> GraphSource:
+    """Settle everything that can fail for want of a package or a donor before a byte is written."""
+    if trt:
+        from retain.export.tensorrt import require_tensorrt
+
+        require_tensorrt()
+    require("onnx", extra="export")
+    find_onnxruntime()
+    if graph_from is not None:
+        return reused_graphs(Bundle.open(graph_from, verify=False))
+    require("torch", extra="export")
+    require("onnxscript", extra="export")
+    return fresh_graphs
+
+
+def _assemble(
+    partial: Path,
+    source: GraphSource,
+    merge: Mapping[str, Any] | None,
+    weights_sha256: str | None,
+    limits: Mapping[str, ChannelLimits] | None,
+    trt: bool,
+    stages: _Stages,
+) -> tuple[Manifest, GoldenReport]:
+    """Add graphs, golden outputs and manifest to a directory that holds a policy, and check the whole."""
+    spec, _ = read_configuration(partial)
+    graphs, golden = source(partial, spec, stages)
+    with stages("check"):
+        check_graphs(partial / graphs.prefix.file, partial / graphs.step.file)
+    if trt:
+        from retain.export.tensorrt import build_engines, require_tensorrt
+
+        with stages("tensorrt"):
+            build_engines(partial, graphs, require_tensorrt())
+    with stages("manifest"):
+        manifest = write_manifest(
+            partial, spec, merge=merge, limits=limits, graphs=graphs, golden=golden, weights_sha256=weights_sha256
+        )
+    with stages("golden check"):
+        report = check_bundle(Bundle(partial, manifest))
+    return manifest, report
+
+
+def _policy_files(checkpoint: Checkpoint) -> list[Path]:
+    """The sidecars, without what makes a bundle a bundle where the policy is one already."""
+    try:
+        manifest = Bundle.open(checkpoint.directory, verify=False).manifest
+    except BundleError:
+        return list(checkpoint.sidecars)
+    graphs = manifest.graphs
+    own = {MANIFEST_FILE, graphs.prefix.file, graphs.step.file, manifest.golden.file}
+    return [file for file in checkpoint.sidecars if str(file) not in own and file.parts[0] != "engines"]
+
+
+def _single_file(checkpoint: Checkpoint) -> Path:
+    files = [header.file for header in checkpoint.headers]
+    if [file.name for file in files] != [WEIGHTS_FILE]:
+        names = ", ".join(file.name for file in files[:3])
+        raise ExportError(
+            f"{checkpoint.path} keeps its weights in {names}; graphs point into a single {WEIGHTS_FILE}: save the policy so"
+        )
+    return files[0]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A copy that shares blocks where the file system can; never a hard link, through which one could change the other."""
+    with source.open("rb") as read, target.open("wb") as write:
+        try:
+            fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())
+        except OSError:
+            shutil.copyfile(source, target)

@@ -1,0 +1,96 @@
+"""Golden inputs and outputs: recorded from PyTorch, or, for reused graphs, from the graphs run without any optimization.
+
+Recording from PyTorch is the independent check: another program, other kernels, the same numbers. A bundle whose graphs come
+from another bundle (`--graph-from`) was spared the trace and is spared PyTorch too, which at real sizes would take longer than the
+merge. What such a bundle can get wrong is not the graph, whose origin was checked against PyTorch, but the weights it reads;
+so its outputs are recorded from the graphs run node by node, exactly as exported, and the optimized engine is compared with
+those. The manifest says which of the two it was, and by whom the graphs were checked.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retain.bundle import GoldenCase
+from retain.bundle.units import Units
+from retain.engine.flow import integrate
+from retain.engine.golden import feed_prefix
+
+if TYPE_CHECKING:
+    from retain._core.engine import OnnxRuntimeEngine
+    from retain.policy import Policy
+
+SEED = 20251208
+ATOL = 1e-4
+"""Largest error allowed in normalized units; float32 implementations of one policy agree to about 1e-6."""
+
+GOLDEN_FILE = "golden.safetensors"
+INSTRUCTION = "place the red block near right"
+
+
+def record_from_policy(policy: "Policy") -> GoldenCase:
+    """Seeded inputs, and what the policy makes of them in PyTorch.
+
+    The single step has a different flow time in every row, as real-time chunking does; the chunk is integrated as the
+    manifest's flow says.
+    """
+    import torch
+
+    spec, generator = policy.spec, np.random.default_rng(SEED)
+    images = {
+        camera.role: generator.integers(0, 256, (1, camera.height, camera.width, 3), dtype=np.uint8)
+        for camera in spec.cameras
+    }
+    shape = (1, spec.horizon, len(spec.action))
+    x, noise = (generator.standard_normal(shape, dtype=np.float32) for _ in range(2))
+    t = generator.random(shape[:2], dtype=np.float32)
+    state = spec.normalization.state.physical(generator.standard_normal((1, len(spec.state)), dtype=np.float32))
+    normalized = spec.normalization.state.normalize(state)
+    tokens, mask = policy.encode([INSTRUCTION])
+    with torch.no_grad():
+        kv = policy.prefix([torch.from_numpy(image) for image in images.values()], tokens, mask, torch.from_numpy(normalized))
+        velocity = policy.step(torch.from_numpy(x), torch.from_numpy(t), kv)
+    actions = policy.predict_chunk(images, state, [INSTRUCTION], noise)
+    return GoldenCase(
+        instruction=INSTRUCTION,
+        prefix_inputs={
+            **{f"image.{role}": image for role, image in images.items()},
+            "tokens": tokens.numpy(),
+            "token_mask": mask.numpy(),
+            "state": normalized,
+        },
+        prefix_outputs={"kv": kv.numpy()},
+        x=x,
+        t=t,
+        velocity=velocity.numpy(),
+        noise=noise,
+        chunk=spec.normalization.action.normalize(actions - spec.reference(state)[:, None, :]),
+        state=state,
+        actions=actions,
+    )
+
+
+def record_from_engine(engine: "OnnxRuntimeEngine", inputs: GoldenCase, units: Units, flow_steps: int) -> GoldenCase:
+    """The inputs of another bundle's golden case, and what an engine makes of them.
+
+    Args:
+        engine: Opened on the new weights without graph optimizations.
+        inputs: Its outputs are not used.
+        units: Of the new bundle.
+        flow_steps: Of the new bundle.
+    """
+    feed_prefix(engine, inputs.prefix_inputs)
+    chunk = integrate(engine, inputs.noise, flow_steps)
+    state = units.physical_state(inputs.prefix_inputs["state"].astype(np.float32))
+    return GoldenCase(
+        instruction=inputs.instruction,
+        prefix_inputs=inputs.prefix_inputs,
+        prefix_outputs={name: engine.prefix_output(name) for name in inputs.prefix_outputs},
+        x=inputs.x,
+        t=inputs.t,
+        velocity=engine.step(inputs.x, inputs.t),
+        noise=inputs.noise,
+        chunk=chunk,
+        state=state,
+        actions=units.decode_actions(chunk, state),
+    )

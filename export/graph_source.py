@@ -1,0 +1,107 @@
+"""Where a bundle's graphs come from: traced from the policy in PyTorch, or taken over from another bundle."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+
+from retain.bundle import WEIGHTS_FILE, Bundle, GoldenCase
+from retain.bundle.manifest import Golden, Graphs
+from retain.bundle.units import Units
+from retain.checkpoint import open_checkpoint
+from retain.engine.open import open_graphs
+from retain.errors import ExportError
+from retain.export.bundle_writer import action_of, normalization_of, observation_of
+from retain.export.golden import ATOL, GOLDEN_FILE, record_from_engine
+from retain.export.linked_weights import Layout, link, relink
+from retain.policy import PolicySpec
+from retain.policy.configuration_file import read_configuration
+
+Stages = Callable[[str], AbstractContextManager[None]]
+
+GraphSource = Callable[[Path, PolicySpec, Stages], tuple[Graphs, Golden]]
+"""(directory with the policy, its spec, stages) → the graphs and golden outputs that it wrote there."""
+
+
+def fresh_graphs(directory: Path, spec: PolicySpec, stages: Stages) -> tuple[Graphs, Golden]:
+    """Trace the policy in PyTorch, link the graphs to its weights, record golden outputs from PyTorch.
+
+    Raises:
+        ExportError: The policy cannot be expressed, or not without weights of its own in the graph.
+    """
+    with stages("load"):
+        import torch
+
+        from retain.export.golden import record_from_policy
+        from retain.export.graphs import PREFIX_FILE, STEP_FILE, signature, trace
+        from retain.policy import load_policy
+
+        policy = load_policy(directory)
+        parameters = {name: tensor.numpy() for name, tensor in policy.state_dict().items()}
+    with stages("trace"):
+        prefix, step = trace(policy)
+    with stages("link"):
+        layout = _layout(directory)
+        for model, file in ((prefix, PREFIX_FILE), (step, STEP_FILE)):
+            onnx.save(link(model, layout, parameters), directory / file)
+    with stages("record"):
+        record_from_policy(policy).save(directory / GOLDEN_FILE)
+    by = f"PyTorch {torch.__version__.partition('+')[0]}"
+    graphs = Graphs(prefix=signature(prefix, PREFIX_FILE), step=signature(step, STEP_FILE))
+    return graphs, Golden(file=GOLDEN_FILE, atol=ATOL, recorded_by=by, graphs_checked_by=by)
+
+
+def reused_graphs(donor: Bundle) -> GraphSource:
+    """The graphs of another bundle, pointed at new weights of the same layout. No PyTorch.
+
+    Raises:
+        BundleError: The donor's graphs or golden inputs were changed.
+    """
+    graphs, golden = donor.manifest.graphs, donor.manifest.golden
+    donor.verify(graphs.prefix.file, graphs.step.file, golden.file)
+
+    def source(directory: Path, spec: PolicySpec, stages: Stages) -> tuple[Graphs, Golden]:
+        with stages("link"):
+            _check_same_architecture(donor, directory, spec)
+            layout = _layout(directory)
+            for graph in (graphs.prefix, graphs.step):
+                model = onnx.load(donor.file(graph.file), load_external_data=False)
+                onnx.save(relink(model, layout), directory / graph.file)
+        with stages("record"):
+            reference = open_graphs(directory, graphs, optimize=False)
+            units = Units(observation_of(spec), action_of(spec), normalization_of(spec))
+            steps = spec.flow.steps if spec.flow is not None else 0
+            inputs = GoldenCase.load(donor.file(golden.file))
+            record_from_engine(reference, inputs, units, steps).save(directory / GOLDEN_FILE)
+        return graphs, Golden(
+            file=GOLDEN_FILE,
+            atol=golden.atol,
+            recorded_by=reference.info.description,
+            graphs_checked_by=golden.graphs_checked_by,
+        )
+
+    return source
+
+
+def _check_same_architecture(donor: Bundle, directory: Path, spec: PolicySpec) -> None:
+    donor_spec, donor_architecture = read_configuration(donor.path)
+    _, architecture = read_configuration(directory)
+    differing = sorted(
+        name for name in {*architecture, *donor_architecture} if architecture.get(name) != donor_architecture.get(name)
+    )
+    # Units and the integration are outside the graphs and may differ.
+    same = {"normalization": spec.normalization, "flow": spec.flow, "dt_s": spec.dt_s}
+    same |= {"n_action_steps": spec.n_action_steps, "max_trained_delay": spec.max_trained_delay}
+    if donor_spec.family != spec.family or differing or replace(donor_spec, **same) != spec:
+        what = f"another {', '.join(differing)}" if differing else "other cameras, channels or sizes"
+        raise ExportError(
+            f"the graphs of {donor.path} are those of a {donor_spec.family} policy with {what};"
+            " export without --graph-from"
+        )
+
+
+def _layout(directory: Path) -> Layout:
+    checkpoint = open_checkpoint(directory / WEIGHTS_FILE)
+    return Layout(checkpoint.tensors, checkpoint.aliases)

@@ -1,0 +1,147 @@
+"""From a PyTorch policy to two ONNX graphs, traced once per architecture."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from retain.bundle.manifest import Graph
+from retain.bundle.manifest import Tensor as TensorSpec
+from retain.errors import ExportError, require
+from retain.policy import Policy
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+"""TensorRT 10.0, the oldest on a supported Jetson, reads opsets 9 to 20; 18 is also what PyTorch's exporter emits."""
+
+PREFIX_FILE = "prefix.onnx"
+STEP_FILE = "step.onnx"
+
+_WRAPPED = "policy."
+_DTYPES = {1: "float32", 2: "uint8", 7: "int64", 9: "bool"}
+
+
+class _Prefix(nn.Module):
+    def __init__(self, policy: Policy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
+        return self.policy.prefix(images, tokens, mask, state)
+
+
+class _Step(nn.Module):
+    def __init__(self, policy: Policy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, x: Tensor, t: Tensor, kv: Tensor) -> Tensor:
+        return self.policy.step(x, t, kv)
+
+
+def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto]":
+    """Trace prefix and step for one observation (batch 1, static shapes).
+
+    Every parameter that a graph uses is an initializer under its name in `policy.state_dict()`: the exporter's optimizer
+    stays off, because it would fold, transpose and rename them.
+
+    Raises:
+        ExportError: The exporter cannot express the policy; the message is its own.
+        MissingExtraError: onnx or onnxscript is not installed.
+    """
+    require("onnx", extra="export")
+    require("onnxscript", extra="export")
+    spec = policy.spec
+    images = [torch.zeros(1, camera.height, camera.width, 3, dtype=torch.uint8) for camera in spec.cameras]
+    tokens = torch.zeros(1, spec.max_tokens, dtype=torch.int64)
+    mask = torch.ones(1, spec.max_tokens, dtype=torch.bool)
+    state = torch.zeros(1, len(spec.state))
+    with torch.no_grad():
+        kv = policy.prefix(images, tokens, mask, state)
+    x = torch.zeros(1, spec.horizon, len(spec.action))
+    t = torch.zeros(1, spec.horizon)
+    prefix = _trace(
+        _Prefix(policy),
+        (images, tokens, mask, state),
+        [*(f"image.{camera.role}" for camera in spec.cameras), "tokens", "token_mask", "state"],
+        ["kv"],
+    )
+    return prefix, _trace(_Step(policy), (x, t, kv), ["x", "t", "kv"], ["velocity"])
+
+
+def signature(model: "onnx.ModelProto", file: str) -> Graph:
+    """What the manifest says about a graph: names, dtypes and shapes of its inputs and outputs."""
+    return Graph(file=file, inputs=_specs(model.graph.input), outputs=_specs(model.graph.output))
+
+
+def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], outputs: list[str]) -> "onnx.ModelProto":
+    with _quiet():
+        try:
+            program = torch.onnx.export(
+                module.eval(),
+                arguments,
+                dynamo=True,
+                optimize=False,
+                opset_version=OPSET,
+                input_names=inputs,
+                output_names=outputs,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = str(error).strip().splitlines()[-1]
+            name = type(module).__name__.strip("_").lower()
+            raise ExportError(f"PyTorch {torch.__version__} cannot express the {name} in ONNX: {reason}") from error
+    assert program is not None  # dynamo=True always returns one
+    model = program.model_proto
+    _name_as_in_the_policy(model)
+    return model
+
+
+def _name_as_in_the_policy(model: "onnx.ModelProto") -> None:
+    """Undo the wrapper: `policy.vision.conv.weight` becomes `vision.conv.weight`, wherever it is used."""
+    renamed = {
+        tensor.name: tensor.name.removeprefix(_WRAPPED)
+        for tensor in model.graph.initializer
+        if tensor.name.startswith(_WRAPPED)
+    }
+    for tensor in model.graph.initializer:
+        tensor.name = renamed.get(tensor.name, tensor.name)
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = renamed.get(name, name)
+
+
+def _specs(values: "Sequence[onnx.ValueInfoProto]") -> tuple[TensorSpec, ...]:
+    return tuple(_spec(value) for value in values)
+
+
+def _spec(value: "onnx.ValueInfoProto") -> TensorSpec:
+    tensor = value.type.tensor_type
+    shape = tuple(dimension.dim_value for dimension in tensor.shape.dim)
+    dtype = _DTYPES.get(tensor.elem_type)
+    if dtype is None or not all(shape):
+        raise ExportError(
+            f"{value.name} came out of the exporter with element type {tensor.elem_type} and shape {list(shape)};"
+            f" a graph's inputs and outputs must be {', '.join(_DTYPES.values())} with static shapes"
+        )
+    return TensorSpec.model_validate({"name": value.name, "dtype": dtype, "shape": shape})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's own logging and its notices about other libraries' deprecations say nothing to our user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
