@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-
 from retain import __version__
 from retain.bundle.digest import record, record_files
 from retain.bundle.manifest import (
@@ -58,7 +57,7 @@ def write_manifest(
         ExportError: The policy regresses its chunk without flow, or limits name unknown channels.
     """
     if spec.flow is None:
-        raise ExportError(f"policies of the family {spec.family} have no flow; only flow-matching policies can be exported")
+        raise ExportError(f"{spec.family} policies have no flow; only flow-matching policies can be exported")
     files = record_files(directory, exclude=frozenset({WEIGHTS_FILE, MANIFEST_FILE}))
     files[WEIGHTS_FILE] = _weights(directory / WEIGHTS_FILE, weights_sha256)
     manifest = Manifest(
@@ -95,9 +94,7 @@ def action_of(spec: PolicySpec) -> Action:
     """What the policy says, in the manifest's words."""
     return Action(
         channels=tuple(
-            ActionChannel(
-                name=channel.name, unit=channel.unit, mode=channel.mode, interpolation=channel.interpolation
-            )
+            ActionChannel(name=channel.name, unit=channel.unit, mode=channel.mode, interpolation=channel.interpolation)
             for channel in spec.action
         ),
         dt_s=spec.dt_s,

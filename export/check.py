@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-
 from retain.bundle import Bundle, GoldenCase
 from retain.engine import EnginePlayer, GoldenReport, compare_golden, open_engine
 from retain.errors import ExportError
@@ -17,11 +16,7 @@ def check_graphs(*files: Path) -> None:
         ExportError: With the checker's message.
     """
     for file in files:
-        try:
-            onnx.checker.check_model(str(file), full_check=True)
-        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ExportError(f"{file.name} is not valid ONNX: {reason}; please report this policy") from error
+        _check_graph(file)
 
 
 def check_bundle(bundle: Bundle) -> GoldenReport:
@@ -37,8 +32,9 @@ def check_bundle(bundle: Bundle) -> GoldenReport:
     if not report.passed:
         name, error = report.worst
         raise ExportError(
-            f"the exported graphs do not compute the policy: {name} differs by {error:.2e} between {engine.info.description}"
-            f" and {manifest.golden.recorded_by}, allowed is {report.atol:.0e}; nothing was written"
+            f"the exported graphs do not compute the policy: {name} differs by {error:.2e} between"
+            f" {engine.info.description} and {manifest.golden.recorded_by}, allowed is {report.atol:.0e};"
+            " nothing was written"
         )
     images = {image.role: case.prefix_inputs[f"image.{image.role}"].astype(np.uint8) for image in engine.info.images}
     actions = EnginePlayer(bundle, engine).predict_chunk(images, case.state, [case.instruction], case.noise)
@@ -50,3 +46,11 @@ def check_bundle(bundle: Bundle) -> GoldenReport:
             f" {report.atol:.0e}; nothing was written"
         )
     return GoldenReport({**report.errors, "actions": error}, report.atol)
+
+
+def _check_graph(file: Path) -> None:
+    try:
+        onnx.checker.check_model(str(file), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(f"{file.name} is not valid ONNX: {reason}; please report this policy") from error

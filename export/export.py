@@ -18,12 +18,13 @@ from retain.checkpoint import Checkpoint, atomic_directory, copy_sidecars, open_
 from retain.checkpoint.atomic_directory import check_replaceable
 from retain.engine import GoldenReport, find_onnxruntime
 from retain.errors import BundleError, ExportError, require
-from retain.export.bundle_writer import write_manifest
-from retain.export.check import check_bundle, check_graphs
-from retain.export.graph_source import GraphSource, fresh_graphs, reused_graphs
 from retain.merge import MergeReport, Recipe, execute, prepare
 from retain.policy import resolve
 from retain.policy.configuration_file import read_configuration
+
+from .bundle_writer import write_manifest
+from .check import check_bundle, check_graphs
+from .graph_source import GraphSource, fresh_graphs, reused_graphs
 
 Stage = Callable[[str], None]
 """Called with the name of each stage when it begins."""
@@ -118,7 +119,9 @@ def export_policy(
             copy_sidecars(checkpoint.directory, _policy_files(checkpoint), partial)
             _copy(_single_file(checkpoint), partial / WEIGHTS_FILE)
             checkpoint.check_unchanged()
-        manifest, golden = _assemble(partial, source, None, None, limits, trt, stages)
+        manifest, golden = _assemble(
+            partial, source, merge=None, weights_sha256=None, limits=limits, trt=trt, stages=stages
+        )
     return ExportReport(output, manifest, golden, stages.seconds)
 
 
@@ -144,8 +147,8 @@ def merge_export(
         finetuned: A policy finetuned from it.
         alpha: Weight of the finetuned policy, for all tensors or by component.
         output: The bundle to make.
-        graph_from: A bundle of the same architecture, whose graphs are taken over: another α then costs the merge and the
-            checks, and PyTorch is not needed.
+        graph_from: A bundle of the same architecture, whose graphs are taken over: another α then costs the merge
+            and the checks, and PyTorch is not needed.
         trt: Also build TensorRT engines for this machine's GPU.
         limits: Default limits by action channel.
         components: User-defined components, name → regular expression of the full tensor name.
@@ -173,14 +176,22 @@ def merge_export(
                 file.rename(partial / file.name)
             merged.rmdir()
         sha256 = report.output.files[WEIGHTS_FILE]["sha256"]
-        manifest, golden = _assemble(partial, source, report.provenance(), sha256, limits, trt, stages)
+        manifest, golden = _assemble(
+            partial,
+            source,
+            merge=report.provenance(),
+            weights_sha256=sha256,
+            limits=limits,
+            trt=trt,
+            stages=stages,
+        )
     return ExportReport(output, manifest, golden, stages.seconds, report)
 
 
 def _graph_source(graph_from: str | Path | None, trt: bool) -> GraphSource:
     """Settle everything that can fail for want of a package or a donor before a byte is written."""
     if trt:
-        from retain.export.tensorrt import require_tensorrt
+        from .tensorrt import require_tensorrt
 
         require_tensorrt()
     require("onnx", extra="export")
@@ -195,6 +206,7 @@ def _graph_source(graph_from: str | Path | None, trt: bool) -> GraphSource:
 def _assemble(
     partial: Path,
     source: GraphSource,
+    *,
     merge: Mapping[str, Any] | None,
     weights_sha256: str | None,
     limits: Mapping[str, ChannelLimits] | None,
@@ -207,7 +219,7 @@ def _assemble(
     with stages("check"):
         check_graphs(partial / graphs.prefix.file, partial / graphs.step.file)
     if trt:
-        from retain.export.tensorrt import build_engines, require_tensorrt
+        from .tensorrt import build_engines, require_tensorrt
 
         with stages("tensorrt"):
             build_engines(partial, graphs, require_tensorrt())
@@ -236,13 +248,13 @@ def _single_file(checkpoint: Checkpoint) -> Path:
     if [file.name for file in files] != [WEIGHTS_FILE]:
         names = ", ".join(file.name for file in files[:3])
         raise ExportError(
-            f"{checkpoint.path} keeps its weights in {names}; graphs point into a single {WEIGHTS_FILE}: save the policy so"
+            f"{checkpoint.path} keeps its weights in {names}; graphs point into one {WEIGHTS_FILE}: save the policy so"
         )
     return files[0]
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A copy that shares blocks where the file system can; never a hard link, through which one could change the other."""
+    """A copy that shares blocks where the file system can; never a hard link, through which one changes the other."""
     with source.open("rb") as read, target.open("wb") as write:
         try:
             fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())

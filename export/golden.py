@@ -1,16 +1,16 @@
-"""Golden inputs and outputs: recorded from PyTorch, or, for reused graphs, from the graphs run without any optimization.
+"""Golden inputs and outputs: recorded from PyTorch, or, for reused graphs, from the graphs run without optimization.
 
-Recording from PyTorch is the independent check: another program, other kernels, the same numbers. A bundle whose graphs come
-from another bundle (`--graph-from`) was spared the trace and is spared PyTorch too, which at real sizes would take longer than the
-merge. What such a bundle can get wrong is not the graph, whose origin was checked against PyTorch, but the weights it reads;
-so its outputs are recorded from the graphs run node by node, exactly as exported, and the optimized engine is compared with
-those. The manifest says which of the two it was, and by whom the graphs were checked.
+Recording from PyTorch is the independent check: another program, other kernels, the same numbers. A bundle whose graphs
+come from another bundle (`--graph-from`) was spared the trace and is spared PyTorch too, which at real sizes would take
+longer than the merge. What such a bundle can get wrong is not the graph, whose origin was checked against PyTorch, but
+the weights it reads: every name, dtype and shape is compared with the new checkpoint, outputs are recorded from the
+graphs run node by node, exactly as exported, and the optimized engine is compared with those. The manifest says
+which of the two it was, and by whom the graphs were checked.
 """
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from retain.bundle import GoldenCase
 from retain.bundle.units import Units
 from retain.engine.flow import integrate
@@ -48,7 +48,9 @@ def record_from_policy(policy: "Policy") -> GoldenCase:
     normalized = spec.normalization.state.normalize(state)
     tokens, mask = policy.encode([INSTRUCTION])
     with torch.no_grad():
-        kv = policy.prefix([torch.from_numpy(image) for image in images.values()], tokens, mask, torch.from_numpy(normalized))
+        kv = policy.prefix(
+            [torch.from_numpy(image) for image in images.values()], tokens, mask, torch.from_numpy(normalized)
+        )
         velocity = policy.step(torch.from_numpy(x), torch.from_numpy(t), kv)
     actions = policy.predict_chunk(images, state, [INSTRUCTION], noise)
     return GoldenCase(

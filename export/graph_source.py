@@ -6,18 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import onnx
-
 from retain.bundle import WEIGHTS_FILE, Bundle, GoldenCase
 from retain.bundle.manifest import Golden, Graphs
 from retain.bundle.units import Units
 from retain.checkpoint import open_checkpoint
 from retain.engine.open import open_graphs
 from retain.errors import ExportError
-from retain.export.bundle_writer import action_of, normalization_of, observation_of
-from retain.export.golden import ATOL, GOLDEN_FILE, record_from_engine
-from retain.export.linked_weights import Layout, link, relink
 from retain.policy import PolicySpec
 from retain.policy.configuration_file import read_configuration
+
+from .bundle_writer import action_of, normalization_of, observation_of
+from .golden import ATOL, GOLDEN_FILE, record_from_engine
+from .linked_weights import Layout, link, relink
 
 Stages = Callable[[str], AbstractContextManager[None]]
 
@@ -33,10 +33,10 @@ def fresh_graphs(directory: Path, spec: PolicySpec, stages: Stages) -> tuple[Gra
     """
     with stages("load"):
         import torch
-
-        from retain.export.golden import record_from_policy
-        from retain.export.graphs import PREFIX_FILE, STEP_FILE, signature, trace
         from retain.policy import load_policy
+
+        from .golden import record_from_policy
+        from .graphs import PREFIX_FILE, STEP_FILE, signature, trace
 
         policy = load_policy(directory)
         parameters = {name: tensor.numpy() for name, tensor in policy.state_dict().items()}
@@ -92,9 +92,15 @@ def _check_same_architecture(donor: Bundle, directory: Path, spec: PolicySpec) -
         name for name in {*architecture, *donor_architecture} if architecture.get(name) != donor_architecture.get(name)
     )
     # Units and the integration are outside the graphs and may differ.
-    same = {"normalization": spec.normalization, "flow": spec.flow, "dt_s": spec.dt_s}
-    same |= {"n_action_steps": spec.n_action_steps, "max_trained_delay": spec.max_trained_delay}
-    if donor_spec.family != spec.family or differing or replace(donor_spec, **same) != spec:
+    comparable = replace(
+        donor_spec,
+        normalization=spec.normalization,
+        flow=spec.flow,
+        dt_s=spec.dt_s,
+        n_action_steps=spec.n_action_steps,
+        max_trained_delay=spec.max_trained_delay,
+    )
+    if differing or comparable != spec:
         what = f"another {', '.join(differing)}" if differing else "other cameras, channels or sizes"
         raise ExportError(
             f"the graphs of {donor.path} are those of a {donor_spec.family} policy with {what};"

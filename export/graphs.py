@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
-
 from retain.bundle.manifest import Graph
 from retain.bundle.manifest import Tensor as TensorSpec
 from retain.errors import ExportError, require
 from retain.policy import Policy
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     import onnx
@@ -48,8 +47,8 @@ class _Step(nn.Module):
 def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto]":
     """Trace prefix and step for one observation (batch 1, static shapes).
 
-    Every parameter that a graph uses is an initializer under its name in `policy.state_dict()`: the exporter's optimizer
-    stays off, because it would fold, transpose and rename them.
+    Every parameter that a graph uses is an initializer under its name in `policy.state_dict()`: the exporter's
+    optimizer stays off, because it would fold, transpose and rename them.
 
     Raises:
         ExportError: The exporter cannot express the policy; the message is its own.

@@ -1,9 +1,9 @@
 """Graphs without weights: initializers that point into the policy's own safetensors file.
 
-ONNX lets an initializer's bytes lie in any file, at an offset and with a length; safetensors keeps each tensor's bytes in
-one piece, row-major, little-endian: exactly what ONNX wants. So the graph needs no copy of the weights, and another
-checkpoint of the same layout is another policy. Weights stored in bfloat16 or float16 get a Cast to float32 behind them,
-which the runtime folds when it opens the graph: storage is small, arithmetic is float32.
+ONNX lets an initializer's bytes lie in any file, at an offset and with a length; safetensors keeps each tensor's bytes
+in one piece, row-major, little-endian: exactly what ONNX wants. So the graph needs no copy of the weights, and another
+checkpoint of the same layout is another policy. Weights stored in bfloat16 or float16 get a Cast to float32 behind
+them, which the runtime folds when it opens the graph: storage is small, arithmetic is float32.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-
 from retain.bundle.manifest import WEIGHTS_FILE
 from retain.checkpoint import TensorInfo
 from retain.errors import ExportError
@@ -153,8 +152,8 @@ def _check_no_weights_inside(
         for name in by_size.get(values.size, ()):
             if np.array_equal(ordered, np.sort(parameters[name], axis=None)):
                 raise ExportError(
-                    f"the exporter left a copy of {name} in the graph ({values.nbytes} bytes), so other weights would not"
-                    " change it; please report this policy and your PyTorch version"
+                    f"the exporter left a copy of {name} in the graph ({values.nbytes} bytes), so other weights would"
+                    " not change it; please report this policy and your PyTorch version"
                 )
 
 

@@ -1,7 +1,8 @@
 """TensorRT engines beside the graphs, for the GPU that this machine has.
 
-Engines are strongly typed (each tensor is computed in the type that the graph gives it: float32) and refittable, so that another α
-can be put into them without a rebuild. They run only on the GPU model and TensorRT version that built them; the sidecar says which.
+Engines are strongly typed (each tensor is computed in the type that the graph gives it: float32) and refittable, so
+that another α can be put into them without a rebuild. They run only on the GPU model and TensorRT version that built
+them; the sidecar says which.
 """
 
 import ctypes
@@ -54,7 +55,9 @@ def build_engines(directory: Path, graphs: Graphs, tensorrt: ModuleType) -> None
         "tensorrt": tensorrt.__version__,
         "precision": PRECISION,
         "refittable": True,
-        "sha256": {file: record(directory / file).sha256 for file in (graphs.prefix.file, graphs.step.file, WEIGHTS_FILE)},
+        "sha256": {
+            file: record(directory / file).sha256 for file in (graphs.prefix.file, graphs.step.file, WEIGHTS_FILE)
+        },
     }
     (folder / "engine.json").write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
 
@@ -74,7 +77,9 @@ def _build(directory: Path, graph: Graph, trt: ModuleType) -> Any:
     config.clear_flag(trt.BuilderFlag.TF32)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise ExportError(f"TensorRT {trt.__version__} cannot build {graph.file} for this GPU; run trtexec --verbose on it")
+        raise ExportError(
+            f"TensorRT {trt.__version__} cannot build {graph.file} for this GPU; run trtexec --verbose on it"
+        )
     return plan
 
 
@@ -86,7 +91,9 @@ def _gpu() -> tuple[str, str]:
     except OSError:
         found = False
     if not found:
-        raise ExportError("--trt builds for this machine's GPU and the driver shows none; run it on the robot's computer")
+        raise ExportError(
+            "--trt builds for this machine's GPU and the driver shows none; run it on the robot's computer"
+        )
     name = ctypes.create_string_buffer(128)
     driver.cuDeviceGetName(name, len(name), 0)
     return name.value.decode(), "".join(str(_attribute(driver, which)) for which in (_MAJOR, _MINOR))

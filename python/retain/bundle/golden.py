@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from retain.errors import BundleError
 
@@ -54,11 +54,8 @@ class GoldenCase:
         }
         tensors |= {_PREFIX_INPUT + name: array for name, array in self.prefix_inputs.items()}
         tensors |= {_PREFIX_OUTPUT + name: array for name, array in self.prefix_outputs.items()}
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in tensors.items()},
-            path,
-            {_INSTRUCTION: self.instruction},
-        )
+        contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+        path.write_bytes(save(contiguous, {_INSTRUCTION: self.instruction}))
 
     @classmethod
     def load(cls, path: Path) -> "GoldenCase":
