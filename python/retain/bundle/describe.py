@@ -34,4 +34,8 @@ def describe(bundle: Bundle) -> list[tuple[str, str]]:
 def _merge_words(merge: dict[str, JsonValue] | None) -> str:
     if merge is None:
         return "not merged"
-    return f"alpha {merge.get('alpha')} (0 is the base, 1 the finetuned policy)"
+    alpha = merge.get("alpha")
+    if isinstance(alpha, dict):
+        values = set(map(str, alpha.values()))
+        alpha = values.pop() if len(values) == 1 else " ".join(f"{name}={value}" for name, value in alpha.items())
+    return f"{merge.get('method')}, alpha {alpha} (0 is the base, 1 the finetuned policy)"

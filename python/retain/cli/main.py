@@ -12,6 +12,8 @@ from retain.errors import RetainError
 COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, one line of help); modules are imported only when their command runs.
     "merge": ("retain.cli.merge", "merge a base policy with one finetuned from it"),
+    "export": ("retain.cli.export", "export a policy to a bundle that runs without PyTorch"),
+    "merge-export": ("retain.cli.merge_export", "merge and export in one step"),
     "inspect": ("retain.cli.inspect", "show any policy, checkpoint, dataset or bundle on one screen"),
     "evaluate": ("retain.cli.evaluate", "measure success rates on suites of tabletop episodes"),
     "record": ("retain.cli.record", "record demonstrations of the tabletop's experts as a LeRobotDataset"),
