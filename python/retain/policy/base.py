@@ -25,8 +25,7 @@ class Batch:
         tokens: int64 (B, T).
         mask: bool (B, T), True where a token is real.
         state: float32 (B, S), normalized.
-        actions: float32 (B, H, A), in the policy's units.
-        is_pad: bool (B, H), True for rows that carry no label.
+        actions: float32 (B, H, A), normalized.
     """
 
     images: list[Tensor]
@@ -34,11 +33,10 @@ class Batch:
     mask: Tensor
     state: Tensor
     actions: Tensor
-    is_pad: Tensor
 
 
 class Policy(nn.Module, ABC):
-    """A vision-language-action policy with flow matching (pi0, arXiv 2410.24164), time running from noise 0 to action 1.
+    """A vision-language-action policy with flow matching (pi0, arXiv 2410.24164), time running from noise to action.
 
     Attributes:
         spec: What it sees and says.

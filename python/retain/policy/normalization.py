@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from retain.errors import PolicyError
 
-MIN_SCALE = 1e-3
+MIN_SCALE = 0.01
 """Smallest scale [channel's unit]: a channel that hardly moved in the data is not blown up to noise."""
 
 FloatArray = npt.NDArray[np.float32]

@@ -33,8 +33,8 @@ class CompactConfig:
     static_queries: int = 8
     vocabulary: int = 384
     word_layers: int = 1
-    backbone_layers: int = 4
-    expert_layers: int = 3
+    backbone_layers: int = 3
+    expert_layers: int = 2
     flow_samples: int = 2
     delay_probability: float = 0.5
 

@@ -70,7 +70,6 @@ class CompactPolicy(Policy):
         draws = self.config.flow_samples
         kv = kv.repeat(1, 1, draws, 1, 1, 1)
         actions = batch.actions.repeat(draws, 1, 1)
-        wanted = ~batch.is_pad.repeat(draws, 1)
         count, horizon, _ = actions.shape
         # Drawn on the CPU, so that a seed means the same on every device.
         noise = torch.randn(actions.shape, generator=generator).to(actions)
@@ -81,5 +80,5 @@ class CompactPolicy(Policy):
         t = torch.where(committed, torch.ones_like(t), t)
         x = (1 - t)[..., None] * noise + t[..., None] * actions
         error = (self.step(x, t, kv) - (actions - noise)).square().mean(-1)
-        weight = (wanted & ~committed).to(error)
-        return (error * weight).sum() / weight.sum().clamp(min=1)
+        weight = (~committed).to(error)
+        return (error * weight).sum() / weight.sum()
