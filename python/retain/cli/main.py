@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("retain.cli.inspect", "show any policy, checkpoint, dataset or bundle on one screen"),
     "evaluate": ("retain.cli.evaluate", "measure success rates on suites of tabletop episodes"),
     "record": ("retain.cli.record", "record demonstrations of the tabletop's experts as a LeRobotDataset"),
+    "finetune": ("retain.cli.finetune", "teach a policy a skill from demonstrations"),
 }
 
 EXIT_USER_ERROR = 2

@@ -96,4 +96,5 @@ def jitter(images: Images, amount: float, rng: np.random.Generator) -> Images:
         return images
     gain = 1 + amount * rng.standard_normal((len(images), 1, 1, 1), dtype=np.float32)
     cast = 0.3 * 255 * amount * rng.standard_normal((len(images), 1, 1, 3), dtype=np.float32)
-    return np.clip(images * gain + cast, 0, 255).astype(np.uint8)
+    lit: Images = np.clip(images * gain + cast, 0, 255).astype(np.uint8)
+    return lit

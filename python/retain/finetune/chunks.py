@@ -45,7 +45,8 @@ class Frames:
         where it finished, which is what a loop that runs on needs. (LeRobot pads in the same way, then masks the loss.)
         """
         following = np.minimum(indices[:, None] + np.arange(horizon), self.last[indices, None])
-        return self.actions[following]
+        rows: FloatArray = self.actions[following]
+        return rows
 
 
 def read_frames(dataset: "Dataset", spec: PolicySpec) -> Frames:

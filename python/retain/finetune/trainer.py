@@ -85,8 +85,8 @@ def train(
             norm = float(torch.nn.utils.clip_grad_norm_(policy.parameters(), config.clip, foreach=True))
             if not (math.isfinite(loss.item()) and math.isfinite(norm)):
                 raise TrainingError(
-                    f"the loss is {loss.item()} and its gradient {norm} at step {step + 1}; lower --lr, and look at the "
-                    f"data with `retain inspect` (the state of the last save is kept)"
+                    f"the loss is {loss.item()} and its gradient {norm} at step {step + 1}; lower --lr, "
+                    f"and look at the data with `retain inspect` (the state of the last save is kept)"
                 )
             optimizer.step()
             mean.update(policy, ema_decay(step, config.ema))

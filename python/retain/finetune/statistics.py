@@ -1,0 +1,35 @@
+"""Whether data fits the statistics of the policy that is finetuned on it; those statistics are never changed."""
+
+import numpy as np
+
+from retain.finetune.chunks import Frames, relative_rows
+from retain.policy.normalization import Affine, FloatArray
+from retain.policy.spec import PolicySpec
+
+FAR = 6.0
+"""A normalized value beyond this is nothing the base has seen: 6 standard deviations of its own data."""
+TOLERATED_SHARE = 0.01
+
+
+def statistics_warnings(frames: Frames, spec: PolicySpec) -> list[str]:
+    """One sentence per channel of which more than 1 % of the values lie far outside what the base was trained on.
+
+    Such data cannot be mended by new statistics: the base and the finetuned policy would then speak in different units,
+    and interpolating their weights would mix the units.
+    """
+    state_names = [f"state {channel.name}" for channel in spec.state]
+    action_names = [f"action {channel.name}" for channel in spec.action]
+    return [
+        *_far(frames.state, spec.normalization.state, state_names),
+        *_far(relative_rows(frames, spec), spec.normalization.action, action_names),
+    ]
+
+
+def _far(values: FloatArray, affine: Affine, names: list[str]) -> list[str]:
+    shares = (np.abs(affine.normalize(values)) > FAR).mean(axis=0)
+    return [
+        f"{share:.0%} of the values of {name} are more than {FAR:g} standard deviations from the base's mean; "
+        f"is it in the base's unit and zero?"
+        for name, share in zip(names, shares, strict=True)
+        if share > TOLERATED_SHARE
+    ]
