@@ -25,8 +25,11 @@ class LanguageModel(nn.Module):
         self.position = nn.Parameter(torch.randn(max_tokens, width) * 0.1)
         self.encoder = nn.ModuleList(SelfAttentionLayer(width, config.heads) for _ in range(config.word_layers))
         self.encoder_norm = nn.LayerNorm(width)
-        self.queries = nn.Parameter(torch.randn(config.language_queries, width) * 0.1)
+        # Large, so that each head picks out words of its own from the start: averaged over a sentence, the one word that
+        # says which colour to look for would drown, and grounding it would take several times as many steps.
+        self.queries = nn.Parameter(torch.randn(config.language_queries, width) * 3.0)
         self.query_kv = nn.Linear(width, 2 * width)
+        self.query_norm = nn.LayerNorm(width)
         self.query_mlp_in = nn.Linear(width, width)
         self.query_mlp_out = nn.Linear(width, config.channels)
         self.backbone = nn.ModuleList(SelfAttentionLayer(width, config.heads) for _ in range(config.backbone_layers))
@@ -46,7 +49,7 @@ class LanguageModel(nn.Module):
         keys, values = (split_heads(part, self.heads) for part in self.query_kv(words).chunk(2, -1))
         queries = split_heads(self.queries.expand(words.shape[0], -1, -1), self.heads)
         pooled = attend(queries, keys, values, mask[:, None, None, :])
-        queried: Tensor = self.query_mlp_out(functional.gelu(self.query_mlp_in(pooled + self.queries)))
+        queried: Tensor = self.query_mlp_out(functional.gelu(self.query_mlp_in(self.query_norm(pooled))))
         return queried
 
     def mix(self, sight: Tensor, words: Tensor, mask: Tensor, state: Tensor) -> Tensor:
