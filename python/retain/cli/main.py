@@ -10,14 +10,15 @@ from retain import __version__
 from retain.errors import RetainError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    # command: (module, one line of help); modules are imported only when their command runs.
+    # command: (module, one line of help), in the order of the work; modules are imported only when their command runs.
+    "demo": ("retain.cli.demo", "the whole story on this machine, in minutes"),
+    "record": ("retain.cli.record", "record demonstrations of the tabletop's experts as a LeRobotDataset"),
+    "finetune": ("retain.cli.finetune", "teach a policy a skill from demonstrations"),
     "merge": ("retain.cli.merge", "merge a base policy with one finetuned from it"),
+    "evaluate": ("retain.cli.evaluate", "measure success rates on suites of tabletop episodes"),
     "export": ("retain.cli.export", "export a policy to a bundle that runs without PyTorch"),
     "merge-export": ("retain.cli.merge_export", "merge and export in one step"),
     "inspect": ("retain.cli.inspect", "show any policy, checkpoint, dataset or bundle on one screen"),
-    "evaluate": ("retain.cli.evaluate", "measure success rates on suites of tabletop episodes"),
-    "record": ("retain.cli.record", "record demonstrations of the tabletop's experts as a LeRobotDataset"),
-    "finetune": ("retain.cli.finetune", "teach a policy a skill from demonstrations"),
 }
 
 EXIT_USER_ERROR = 2

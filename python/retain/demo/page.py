@@ -59,10 +59,15 @@ def render(title: str, lead: str, sections: Sequence[Section]) -> str:
             body.append(f'<p class="note">{html.escape(section.note)}</p>')
         if section.commands:
             body.append(f"<pre>{html.escape(section.commands)}</pre>")
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width">',
+            f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>",
+            *body,
+            "</body></html>\n",
+        ]
     )
-    return f'<!doctype html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{"".join(body)}</body></html>\n'
 
 
 def _table(table: Table) -> str:

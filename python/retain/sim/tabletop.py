@@ -137,10 +137,21 @@ class Tabletop:
         Raises:
             SimulationError: This machine cannot render.
         """
-        size = size or self.camera_size
-        if size not in self._renderers:
-            self._renderers[size] = Renderer(self.model, size)
-        return self._renderers[size].render(self.data, CAMERA)
+        return self._renderer(size or self.camera_size).render(self.data, CAMERA)
+
+    def picture(self, qpos: npt.ArrayLike, size: int) -> npt.NDArray[np.uint8]:
+        """What the front camera would see in a state reached elsewhere: RGB, shape (size, size, 3).
+
+        Args:
+            qpos: Positions of all joints, shape (nq,).
+            size: Height and width, pixels.
+
+        Raises:
+            SimulationError: The state is not one of this scene, or this machine cannot render.
+        """
+        self._judge.qpos[:] = self._positions(qpos)
+        mujoco.mj_forward(self.model, self._judge)
+        return self._renderer(size).render(self._judge, CAMERA)
 
     def success(self) -> bool:
         """Whether the skill is done now, judged by where things are."""
@@ -156,10 +167,7 @@ class Tabletop:
         Raises:
             SimulationError: The state is not one of this scene.
         """
-        positions = np.asarray(qpos, np.float64)
-        if positions.shape != (self.model.nq,):
-            raise SimulationError(f"expected positions of shape ({self.model.nq},); got {positions.shape}")
-        self._judge.qpos[:] = positions
+        self._judge.qpos[:] = self._positions(qpos)
         return succeeded(self.skill, self._situation(self._judge, suction))
 
     def handover(self) -> SceneHandover:
@@ -213,6 +221,17 @@ class Tabletop:
     def goal(self) -> npt.NDArray[np.float64] | None:
         """Where a place skill ends, shape (2,), m; None for other verbs."""
         return goal_of(self.skill, self._pad)
+
+    def _renderer(self, size: int) -> Renderer:
+        if size not in self._renderers:
+            self._renderers[size] = Renderer(self.model, size)
+        return self._renderers[size]
+
+    def _positions(self, qpos: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        positions = np.asarray(qpos, np.float64)
+        if positions.shape != (self.model.nq,):
+            raise SimulationError(f"expected positions of shape ({self.model.nq},); got {positions.shape}")
+        return positions
 
     def _situation(self, data: mujoco.MjData, suction: bool) -> Situation:
         mujoco.mj_kinematics(self.model, data)
