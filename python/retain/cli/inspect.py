@@ -50,8 +50,8 @@ def _dataset(path: Path, *, as_json: bool) -> int:
     shapes = {name: (feature["dtype"], feature["shape"]) for name, feature in found.features.items()}
     console.table("features", ("feature", "dtype", "shape"), [(name, *shape) for name, shape in shapes.items()])
     console.table("tasks", ("frames", "task"), [(count, task) for task, count in found.tasks.items()][:20])
-    for problem in found.problems:
-        console.warn(problem)
+    for sentence in (*found.problems, *found.remarks):
+        console.warn(sentence)
     return 1 if found.problems else 0
 
 

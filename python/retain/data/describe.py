@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retain.data.features import BOOKKEEPING
 from retain.data.reader import Dataset
@@ -29,7 +30,8 @@ class Description:
         tasks: Frames per instruction, most first.
         lengths: Shortest, median and longest episode [frames].
         statistics: Per numeric feature min, max, mean, std of each channel.
-        problems: One sentence each; empty when nothing is wrong.
+        problems: What makes it unfit to train on, one sentence each; empty when nothing is wrong.
+        remarks: What may be meant but deserves a look, such as a channel that never moves.
     """
 
     path: str
@@ -43,6 +45,7 @@ class Description:
     lengths: tuple[int, int, int]
     statistics: dict[str, dict[str, list[float]]]
     problems: tuple[str, ...]
+    remarks: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain lists and dictionaries."""
@@ -78,6 +81,7 @@ def describe(dataset: Dataset | str | Path) -> Description:
         lengths=(int(lengths.min()), int(np.median(lengths)), int(lengths.max())),
         statistics=statistics,
         problems=tuple(_problems(data, numeric)),
+        remarks=tuple(remark for name in numeric for remark in _remarks(data, name)),
     )
 
 
@@ -114,23 +118,29 @@ def _bookkeeping_problems(data: Dataset) -> Iterator[str]:
         yield f"frames use task {data.task_index.max()}; meta/tasks.parquet has {len(data.tasks)} tasks"
 
 
+def _remarks(data: Dataset, name: str) -> Iterator[str]:
+    for label, values in _channels(data, name):
+        if np.ptp(values) == 0:
+            yield f"{label} is {values[0]:g} in every frame; a policy learns nothing from it and its std is 0"
+
+
 def _channel_problems(data: Dataset, name: str) -> Iterator[str]:
-    feature = data.features[name]
-    values = data.column(name).reshape(data.num_frames, -1).astype(np.float64)
     stored = data.stats.get(name)
     if stored is None:
         yield f"meta/stats.json has no statistics of {name}"
-    for channel in range(values.shape[1]):
-        named = feature.names is not None and len(feature.names) == values.shape[1]
-        label = f"{name}[{feature.names[channel] if named and feature.names else channel}]"
-        one = values[:, channel]
-        broken = int((~np.isfinite(one)).sum())
+    for channel, (label, values) in enumerate(_channels(data, name)):
+        broken = int((~np.isfinite(values)).sum())
         if broken:
-            yield f"{label} is not finite in {broken} of {len(one)} frames"
-            continue
-        if one.std() == 0:
-            yield f"{label} is {one[0]:g} in every frame; a policy learns nothing from it and its std is 0"
-        if stored is not None and "mean" in stored:
-            off = abs(float(stored["mean"].reshape(-1)[channel]) - one.mean())
-            if off > _STATS_TOLERANCE * max(one.std(), 1e-6):
+            yield f"{label} is not finite in {broken} of {len(values)} frames"
+        elif stored is not None and "mean" in stored:
+            off = abs(float(stored["mean"].reshape(-1)[channel]) - values.mean())
+            if off > _STATS_TOLERANCE * max(values.std(), 1e-6):
                 yield f"{label}: meta/stats.json has its mean off by {off:.3g}; it belongs to other data"
+
+
+def _channels(data: Dataset, name: str) -> list[tuple[str, NDArray[np.float64]]]:
+    """Each channel of a numeric feature: its name, and its values in all frames."""
+    feature = data.features[name]
+    values = data.column(name).reshape(data.num_frames, -1).astype(np.float64)
+    names = feature.names if feature.names is not None and len(feature.names) == values.shape[1] else None
+    return [(f"{name}[{names[index] if names else index}]", values[:, index]) for index in range(values.shape[1])]

@@ -219,8 +219,9 @@ def test_describe_finds_dead_broken_and_mismatched_channels(tmp_path):
     values = pq.read_table(path)["action"].to_pylist()
     edit_column(path, "action", [[0.25, row[1] + 9, float("nan")] for row in values])
     edit_column(path, "frame_index", [0] * 17)
-    problems = "\n".join(describe(tmp_path / "set").problems)
-    assert "action[shoulder] is 0.25 in every frame" in problems
+    described = describe(tmp_path / "set")
+    problems = "\n".join(described.problems)
+    assert described.remarks[0].startswith("action[shoulder] is 0.25 in every frame")
     assert "action[elbow]: meta/stats.json has its mean off" in problems
     assert "action[suction] is not finite in 17 of 17 frames" in problems
     assert "frame_index does not count" in problems
