@@ -25,7 +25,7 @@ struct Value;
 /// The API version asked for: old enough for every wheel with a libonnxruntime.so, new enough for all functions below.
 inline constexpr std::uint32_t kApiVersion = 17;
 
-inline constexpr int kLogError = 3;           // ORT_LOGGING_LEVEL_ERROR
+inline constexpr int kLogFatal = 4;           // ORT_LOGGING_LEVEL_FATAL
 inline constexpr int kOptimizeNothing = 0;    // ORT_DISABLE_ALL
 inline constexpr int kOptimizeAll = 99;       // ORT_ENABLE_ALL
 inline constexpr int kArenaAllocator = 1;     // OrtArenaAllocator

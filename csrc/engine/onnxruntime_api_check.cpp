@@ -15,7 +15,7 @@
   static_assert(offsetof(OrtApi, name) == (index) * sizeof(void*), #name " is not at index " #index " of OrtApi");
 RETAIN_ORT_FUNCTIONS(RETAIN_ORT_CHECK)
 static_assert(ORT_DISABLE_ALL == retain::ort::kOptimizeNothing && ORT_ENABLE_ALL == retain::ort::kOptimizeAll);
-static_assert(ORT_LOGGING_LEVEL_ERROR == retain::ort::kLogError);
+static_assert(ORT_LOGGING_LEVEL_FATAL == retain::ort::kLogFatal);
 static_assert(OrtArenaAllocator == retain::ort::kArenaAllocator &&
               OrtMemTypeDefault == retain::ort::kMemoryTypeDefault);
 static_assert(ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT == retain::ort::kElementFloat);

@@ -31,7 +31,8 @@ std::shared_ptr<const OnnxRuntimeLibrary> OnnxRuntimeLibrary::open(const std::fi
 OnnxRuntimeLibrary::OnnxRuntimeLibrary(const ort::ApiBase& base, const ort::Api& api)
     : api_(api), version_(base.GetVersionString()), env_(nullptr, api.ReleaseEnv) {
   ort::Env* env = nullptr;
-  check(api_.CreateEnv(ort::kLogError, "retain", &env), "start");
+  // Errors come back as statuses and become sentences; on stderr they would be said twice.
+  check(api_.CreateEnv(ort::kLogFatal, "retain", &env), "start");
   env_.reset(env);
 }
 
