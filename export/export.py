@@ -17,7 +17,7 @@ from retain.bundle.manifest import ChannelLimits
 from retain.checkpoint import Checkpoint, atomic_directory, copy_sidecars, open_checkpoint
 from retain.checkpoint.atomic_directory import check_replaceable
 from retain.engine import GoldenReport, find_onnxruntime
-from retain.errors import BundleError, ExportError, require
+from retain.errors import BundleError, ExportError, RetainError, require
 from retain.merge import MergeReport, Recipe, execute, prepare
 from retain.policy import resolve
 from retain.policy.configuration_file import read_configuration
@@ -114,7 +114,10 @@ def export_policy(
     check_replaceable(output, force=force)
     source = _graph_source(graph_from, trt)
     checkpoint = open_checkpoint(resolve(policy))
-    with atomic_directory(output, force=force, needed_bytes=checkpoint.nbytes) as partial:
+    with (
+        atomic_directory(output, force=force, needed_bytes=checkpoint.nbytes) as partial,
+        _speaking_of(checkpoint.directory, partial),
+    ):
         with stages("copy"):
             copy_sidecars(checkpoint.directory, _policy_files(checkpoint), partial)
             _copy(_single_file(checkpoint), partial / WEIGHTS_FILE)
@@ -164,7 +167,10 @@ def merge_export(
     check_replaceable(output, force=force)
     source = _graph_source(graph_from, trt)
     plan = prepare(resolve(base), resolve(finetuned), Recipe.of(alpha, extrapolate=extrapolate), components)
-    with atomic_directory(output, force=force, needed_bytes=plan.output_bytes) as partial:
+    with (
+        atomic_directory(output, force=force, needed_bytes=plan.output_bytes) as partial,
+        _speaking_of(output, partial),
+    ):
         with stages("merge"):
             merged = partial / "merged"
             report = execute(plan, merged, threads=threads, sync=False)
@@ -186,6 +192,17 @@ def merge_export(
             stages=stages,
         )
     return ExportReport(output, manifest, golden, stages.seconds, report)
+
+
+@contextmanager
+def _speaking_of(place: Path, partial: Path) -> Iterator[None]:
+    """Errors name the place that the user knows, not the hidden directory that is gone when they are read."""
+    try:
+        yield
+    except RetainError as error:
+        if str(partial) not in str(error):
+            raise
+        raise type(error)(str(error).replace(str(partial), str(place))) from error
 
 
 def _graph_source(graph_from: str | Path | None, trt: bool) -> GraphSource:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from retain.bundle import WEIGHTS_FILE, Bundle
 from retain.cli.main import main
 from retain.engine import EnginePlayer
-from retain.errors import CheckpointError, ExportError
+from retain.errors import CheckpointError, ExportError, PolicyError
 from retain.export.export import export_policy, merge_export
 from retain.merge import merge
 from retain.policy import load_policy
@@ -189,6 +190,16 @@ def test_a_killed_export_leaves_no_bundle_and_the_next_one_cleans_up(
     assert main(command) == 0
     assert time.monotonic() - started < 60
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_policy_whose_weights_do_not_load_is_named_as_the_user_named_it(base_policy: Path, tmp_path: Path) -> None:
+    broken = Path(shutil.copytree(base_policy, tmp_path / "broken"))
+    config = json.loads((broken / "config.json").read_text())
+    config["architecture"]["width"] = 64
+    (broken / "config.json").write_text(json.dumps(config))
+    with pytest.raises(PolicyError, match=rf"^{broken}/model.safetensors"):
+        export_policy(broken, tmp_path / "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["broken"]
 
 
 def test_limits_travel_in_the_policys_order(base_policy: Path, exported: Path, tmp_path: Path) -> None:
