@@ -53,7 +53,7 @@ def atomic_directory(output: Path, *, force: bool = False, needed_bytes: int = 0
         try:
             if sync:
                 _sync_tree(partial)
-            _put_in_place(partial, output)
+            _put_in_place(partial, output, force=force)
         except OSError as error:
             raise CheckpointError(f"cannot put {output} in place: {error.strerror}") from error
     finally:
@@ -119,8 +119,8 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _put_in_place(partial: Path, output: Path) -> None:
-    if not output.exists():
+def _put_in_place(partial: Path, output: Path, *, force: bool) -> None:
+    if not (force and output.exists()):
         if not _rename(partial, output, _RENAME_NOREPLACE):
             partial.rename(output)  # refuses by itself if a directory with files has appeared there
     elif _rename(partial, output, _RENAME_EXCHANGE):

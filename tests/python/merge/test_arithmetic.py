@@ -32,9 +32,10 @@ def last_place(dtype: str, values: Array) -> Array:
     return np.ldexp(1.0, np.maximum(exponents - 1, smallest) - precision + 1)
 
 
-def is_right(merged: Array, p: Array, f: Array, alpha: float, dtype: str, stored: str | None = None) -> bool:
+def is_right(merged: Array, ends: tuple[Array, Array], alpha: float, dtype: str, stored: str | None = None) -> bool:
     """Within one last place of the formula in more precision than any dtype has."""
     wide = np.longdouble
+    p, f = ends
     exact = p.astype(wide) + wide(alpha) * (f.astype(wide) - p.astype(wide))
     allowed = last_place(stored or dtype, exact.astype(np.float64))
     if dtype == "F64":  # no wider type to compute in: where the ends cancel, fp64's own error at their size remains
@@ -69,7 +70,7 @@ def test_alpha_one_half_is_within_one_last_place_of_fp64(data: Any, dtype: str, 
         p, f = (read_weights(file)["w"] for file in files)
         merge(*files, Path(name) / "merged", 0.5, threads=threads, sync=False, hashing=False)
         merged = read_weights(Path(name) / "merged" / WEIGHTS)["w"]
-    assert is_right(merged, p, f, 0.5, dtype)
+    assert is_right(merged, (p, f), 0.5, dtype)
     assert (np.where(p == f, merged == p, True)).all()
 
 
@@ -85,7 +86,7 @@ def test_every_component_has_its_own_alpha(tmp_path: Path, dtype: str, alpha: fl
         elif name.startswith("language"):
             assert np.array_equal(values, p[name])
         else:
-            assert is_right(values, p[name], f[name], alpha, dtype)
+            assert is_right(values, (p[name], f[name]), alpha, dtype)
 
 
 def test_threads_change_nothing(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_the_stored_dtype_can_be_chosen(tmp_path: Path, dtype: Any, stored: str,
         if values.dtype.kind == "i":
             assert np.array_equal(values, p[name])
         else:
-            assert is_right(values, p[name], f[name], alpha, "BF16", stored)
+            assert is_right(values, (p[name], f[name]), alpha, "BF16", stored)
 
 
 def test_inputs_are_not_touched(tmp_path: Path) -> None:
