@@ -91,4 +91,4 @@ def test_bundle_and_engine_need_neither_torch_nor_onnx(exported: Path) -> None:
         "assert chunk.shape == (1, 8, 3) and np.isfinite(chunk).all()\n"
         "assert 'onnxruntime' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True)
