@@ -1,6 +1,8 @@
 import pytest
 from retain.policy import ActionChannel, Affine, CameraSpec, Channel, FlowSpec, Normalization, PolicySpec
+from retain.sim import SKILLS
 from retain.sim.arm import CHANNELS, JOINTS
+from retain.sim.wording import wordings
 
 
 def tiny_policy(seed: int = 0):
@@ -23,12 +25,13 @@ def tiny_policy(seed: int = 0):
         dt_s=0.1,
         horizon=8,
         n_action_steps=4,
-        max_tokens=12,
+        max_tokens=24,
         flow=FlowSpec(2),
         max_trained_delay=2,
         normalization=Normalization(Affine((0.0,) * 7, (1.0,) * 7), Affine((0.0,) * 7, (0.2,) * 7)),
     )
-    tokenizer = train_tokenizer(["reach the red block"], vocabulary=300, max_tokens=12)
+    sentences = [text for skill in SKILLS for text in wordings(skill, "train")]
+    tokenizer = train_tokenizer(sentences, vocabulary=384, max_tokens=24)
     config = CompactConfig(
         channels=8, width=16, heads=2, language_queries=2, static_queries=2, backbone_layers=1, expert_layers=1
     )
