@@ -45,12 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("clip", "largest norm of the gradient"),
         ("ema", "decay of the mean of the weights"),
         ("jitter", "relative brightness noise on the pictures"),
+        ("early_share", "share of each batch from the first frames of episodes"),
         ("seed", "decides every batch and every noise"),
         ("save_every", "steps between saves for --resume"),
     ):
         default = getattr(_DEFAULT, name)
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, type=type(default), default=default, metavar="N", help=f"{text} (default: {default})")
+    parser.add_argument("--insulate", action="store_true", help="keep the flow's gradient out of the backbone")
     parser.add_argument("--device", default="cpu", help="where to train, e.g. cuda (default: cpu)")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     parser.add_argument("--force", action="store_true", help="replace an existing output")

@@ -15,7 +15,7 @@ from retain.demo.telling import Story, difference_table, drive_table, driving, h
 from retain.errors import ConfigError
 from retain.evaluate import EvaluationResult, evaluate
 from retain.evaluate.plots import plot_alpha_curve, plot_commands, plot_film_strip, plot_main_table
-from retain.evaluate.source import BundleSource, PolicySource
+from retain.evaluate.source import BundleSource, PolicySource, Source, alpha_pairs
 from retain.evaluate.sweep import GENERALIST, VALIDATION, Choice, Sweep, by_component, choose, line, sweep
 from retain.policy import resolve
 from retain.sim import LIMITS, parse_instruction
@@ -101,8 +101,8 @@ def _choose(settings: DemoSettings, say: Say, progress: Progress) -> tuple[Sweep
     say(f"sweeping α on {VALIDATION} and {GENERALIST}: all weights together, then one component at a time")
     alphas = [*line(LINE), *by_component()]
     suites = ("id", VALIDATION, GENERALIST)
-    # The two ends stand in both lists and are evaluated once.
-    with progress("sweeping α", None) as advance:
+    count = len(set(map(alpha_pairs, alphas))) * len(suites) * settings.sweep_episodes
+    with progress("sweeping α", count) as advance:
         swept = sweep(
             resolve(settings.base), settings.finetuned, alphas, suites,
             skill=parse_instruction(settings.skill), n=settings.sweep_episodes, seed=settings.seed + 1,
@@ -121,7 +121,7 @@ def _merge_export(settings: DemoSettings, alpha: list[str], say: Say) -> str:
 
 def _evaluate(settings: DemoSettings, merged: str, say: Say, progress: Progress) -> EvaluationResult:
     say("evaluating base, finetuned and the exported bundle on the test suites, the same episodes for each")
-    policies = {
+    policies: dict[str, Source] = {
         "base": PolicySource(resolve(settings.base)),
         "finetuned": PolicySource(settings.finetuned),
         merged: BundleSource(settings.bundle),

@@ -71,6 +71,9 @@ class BatchSampler:
         for source, count in self.shares:
             frames = source.frames
             indices = rng.integers(0, len(frames), count)
+            early = round(count * self.config.early_share)
+            if early:
+                indices[:early] = frames.early[rng.integers(0, len(frames.early), early)]
             state = frames.state[indices]
             task = frames.task_index[indices]
             for camera, recorded in enumerate(frames.images):

@@ -1,6 +1,7 @@
 """Recorded frames as training examples: an observation and the chunk of actions that followed it, all in memory."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,10 @@ from retain.policy.spec import PolicySpec
 
 if TYPE_CHECKING:
     from retain.data import Dataset
+
+
+EARLY_FRAMES = 3
+"""Frames at an episode's start in which the arm's own state does not yet tell where it is going."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,13 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.state)
+
+    @cached_property
+    def early(self) -> npt.NDArray[np.int64]:
+        """Indices of the first `EARLY_FRAMES` frames of every episode."""
+        starts = np.flatnonzero(np.diff(self.last, prepend=-1))
+        early = starts[:, None] + np.arange(EARLY_FRAMES)
+        return early[early <= self.last[starts, None]]
 
     def rows(self, indices: npt.NDArray[np.int64], horizon: int) -> FloatArray:
         """The next `horizon` action rows of each frame, float32 (n, horizon, A), robot units.

@@ -20,6 +20,9 @@ class TrainingConfig:
             steps, .998 for some thousand.
         jitter: Standard deviation of the brightness noise, relative; colour casts get 30 % of it.
         co_ratio: Share of each batch drawn from the co-training data.
+        early_share: Share of each batch drawn from the first frames of an episode, where nothing but the picture says
+            which way to go. Without it, a policy that starts from scratch long does well enough blind.
+        insulate: Keep the flow's gradient out of the backbone (see `CompactPolicy.loss`).
         seed: Decides every batch and every noise.
         save_every: Steps between saves of the state that --resume continues from.
     """
@@ -33,6 +36,8 @@ class TrainingConfig:
     ema: float = 0.98
     jitter: float = 0.1
     co_ratio: float = 0.0
+    early_share: float = 0.0
+    insulate: bool = False
     seed: int = 0
     save_every: int = 250
 
@@ -51,6 +56,8 @@ class TrainingConfig:
         for name in ("warmup", "weight_decay", "jitter"):
             if getattr(self, name) < 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if not 0 <= self.early_share <= 1:
+            raise TrainingError(f"early_share is {self.early_share}, expected 0 to 1")
         for name in ("ema", "co_ratio"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} is {getattr(self, name)}, expected at least 0 and less than 1")

@@ -79,7 +79,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             generator.manual_seed(config.seed * NOISE_STREAM + step)
-            loss = policy.loss(batches(step, policy.device), generator)
+            loss = policy.loss(batches(step, policy.device), generator, insulate=config.insulate)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             norm = float(torch.nn.utils.clip_grad_norm_(policy.parameters(), config.clip, foreach=True))

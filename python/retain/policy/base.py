@@ -76,8 +76,14 @@ class Policy(nn.Module, ABC):
         """
 
     @abstractmethod
-    def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        """The training loss, a scalar. All randomness comes from `generator`."""
+    def loss(self, batch: Batch, generator: torch.Generator | None = None, *, insulate: bool = False) -> Tensor:
+        """The training loss, a scalar.
+
+        Args:
+            batch: What to learn from.
+            generator: All randomness comes from it.
+            insulate: Keep the gradient of what the expert generates out of the backbone.
+        """
 
     @abstractmethod
     def architecture(self) -> Mapping[str, object]:

@@ -4,9 +4,11 @@ Shadows, reflections and multisampling are off (the scene's MJCF and the flags b
 times faster without them, and pictures of 64×64 pixels lose nothing.
 """
 
+import atexit
 import ctypes
 import os
 import weakref
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -101,8 +103,10 @@ class Renderer:
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_resizeOffscreen(size, size, self._context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        # At interpreter exit OpenGL's module may be gone before this object: free the context before that.
         self._close = weakref.finalize(self, _free, self._gl, self._context)
+        self._close.atexit = False
+        _open.add(self)
+        _close_at_exit()
 
     def render(self, data: mujoco.MjData, camera: str) -> npt.NDArray[np.uint8]:
         """A picture of the current state: RGB, shape (size, size, 3), first row at the top."""
@@ -120,6 +124,17 @@ class Renderer:
     def close(self) -> None:
         """Give the graphics memory back; closing twice is harmless."""
         self._close()
+
+
+_open: "weakref.WeakSet[Renderer]" = weakref.WeakSet()
+
+
+@cache
+def _close_at_exit() -> None:
+    """Free contexts before MuJoCo's exit handler ends OpenGL: handlers run in the reverse order of registration, so
+    ours must be registered after the first context was made, which `weakref.finalize` alone cannot promise.
+    """
+    atexit.register(lambda: [renderer.close() for renderer in list(_open)])
 
 
 def _free(gl: Any, context: Any) -> None:

@@ -14,8 +14,6 @@ class CompactConfig:
         channels: Channels of the visual feature map of (image_size / 4)^2 cells.
         width: Width d of all transformers.
         heads: Attention heads; divides `width`.
-        language_queries: Visual tokens per camera that are pooled by attention which the instruction steers. Without
-            them the policy never finds out which colour a word means.
         static_queries: Visual tokens per camera that are pooled by attention which is always the same.
         vocabulary: Rows of the word table.
         word_layers: Transformer layers over the words alone.
@@ -29,14 +27,13 @@ class CompactConfig:
     channels: int = 64
     width: int = 128
     heads: int = 4
-    language_queries: int = 8
     static_queries: int = 8
     vocabulary: int = 384
     word_layers: int = 1
     backbone_layers: int = 3
     expert_layers: int = 2
     flow_samples: int = 2
-    delay_probability: float = 0.5
+    delay_probability: float = 0.3
 
     def __post_init__(self) -> None:
         """Check the sizes.

@@ -36,6 +36,7 @@ class ActionExpert(nn.Module):
         self.layers = nn.ModuleList(CrossAttentionLayer(width, config.heads) for _ in range(config.expert_layers))
         self.norm = nn.LayerNorm(width)
         self.velocity = nn.Linear(width, action)
+        self.outlook = nn.Linear(width, action)
         # Periods from 1 down to e^6 flow times; constants, neither saved nor merged.
         frequencies = 2 * torch.pi * torch.exp(-0.4 * torch.arange(TIME_FEATURES // 2))
         self.register_buffer("time_frequencies", frequencies, persistent=False)
@@ -55,6 +56,11 @@ class ActionExpert(nn.Module):
             torch.stack([split_heads(part, self.heads) for part in project(memory).chunk(2, -1)]) for project in self.kv
         ]
         return torch.stack(layers)
+
+    def look_ahead(self, memory: Tensor) -> Tensor:
+        """One action row straight from the backbone's state token, (B, N, width) to (B, A); for training only."""
+        row: Tensor = self.outlook(memory[:, -1])
+        return row
 
     def forward(self, x: Tensor, t: Tensor, kv: Tensor) -> Tensor:
         """Rows x (B, H, A) at flow times t (B, H), cache (L, 2, B, heads, N, head_dim), to velocities (B, H, A)."""

@@ -18,6 +18,10 @@ from retain.policy.spec import PolicySpec
 COMPONENTS = ("vision", "language", "action")
 """First part of every tensor's name: a total, exclusive partition of the network."""
 
+OUTLOOK_ROW = 3
+"""The row of the chunk that the backbone regresses in training: far enough to tell where the arm is going, near enough
+to be going to the block that is meant."""
+
 
 class CompactPolicy(Policy):
     """The built-in policy.
@@ -38,7 +42,7 @@ class CompactPolicy(Policy):
                 f"the tokenizer has {tokenizer.get_vocab_size()} tokens, the network {config.vocabulary} word vectors"
             )
         self.config = config
-        self.vision = VisionEncoder(config, len(spec.cameras))
+        self.vision = VisionEncoder(config, len(spec.cameras), spec.max_tokens)
         self.language = LanguageModel(config, spec.max_tokens)
         self.action = ActionExpert(config, len(spec.state), len(spec.action), spec.horizon)
 
@@ -48,32 +52,47 @@ class CompactPolicy(Policy):
 
     def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
         """See `Policy.prefix`."""
+        return self.action.cache(self._memory(images, tokens, mask, state), state)
+
+    def _memory(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
+        """What the backbone makes of an observation, (B, N - 1, width), the state's token last."""
         words = self.language.encode(tokens, mask)
-        queries = self.language.visual_queries(words, mask)
-        sight = torch.cat([self.vision(image, queries, camera) for camera, image in enumerate(images)], 1)
-        memory = self.language.mix(sight, words, mask, self.action.state(state)[:, None])
-        return self.action.cache(memory, state)
+        queries = self.language.visual_queries(tokens)
+        sight = [self.vision(image, queries, camera) for camera, image in enumerate(images)]
+        return self.language.mix(sight, words, mask, self.action.state(state)[:, None])
 
     def step(self, x: Tensor, t: Tensor, kv: Tensor) -> Tensor:
         """See `Policy.step`."""
         velocity: Tensor = self.action(x, t, kv)
         return velocity
 
-    def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        """Flow-matching loss, part of the draws with rows that are already committed.
+    def loss(self, batch: Batch, generator: torch.Generator | None = None, *, insulate: bool = False) -> Tensor:
+        """Flow matching on the chunk, part of it already committed, plus a regression from the backbone.
 
-        x_t = (1 - t) noise + t a, target a - noise, one t per chunk. With probability `delay_probability` the first
-        d ~ U{0 .. max_trained_delay} rows are given clean at t = 1 and carry no loss, so that the policy learns to
-        continue a chunk that the robot is already executing (training-time real-time chunking, arXiv 2512.05964).
+        x_t = (1 - t) noise + t a, target a - noise, one t = u^2, u ~ U(0, 1), per chunk. With probability
+        `delay_probability` the first d ~ U{0 .. max_trained_delay} rows are given clean at t = 1 and carry no loss, so
+        that the policy learns to continue a chunk that the robot is already executing (training-time real-time
+        chunking, arXiv 2512.05964).
+
+        Args:
+            batch: B observations with their chunks.
+            generator: All randomness comes from it.
+            insulate: Keep the flow's gradient out of the backbone, so that the regression alone teaches it to see
+                (knowledge insulation, arXiv 2505.23705): the flow's targets are mostly noise, which drowns the little
+                that says which block is meant.
         """
-        kv = self.prefix(batch.images, batch.tokens, batch.mask, batch.state)
+        memory = self._memory(batch.images, batch.tokens, batch.mask, batch.state)
+        outlook = (self.action.look_ahead(memory) - batch.actions[:, OUTLOOK_ROW]).square().mean()
+        kv = self.action.cache(memory.detach() if insulate else memory, batch.state)
         draws = self.config.flow_samples
         kv = kv.repeat(1, 1, draws, 1, 1, 1)
         actions = batch.actions.repeat(draws, 1, 1)
         count, horizon, _ = actions.shape
         # Drawn on the CPU, so that a seed means the same on every device.
         noise = torch.randn(actions.shape, generator=generator).to(actions)
-        t = torch.rand(count, 1, generator=generator).to(actions).expand(count, horizon)
+        # Squared: a chunk's rows say so much about each other that for larger t the answer can be read off x itself;
+        # only near the noise is there a need to look and to listen.
+        t = torch.rand(count, 1, generator=generator).square().to(actions).expand(count, horizon)
         delayed = torch.rand(count, 1, generator=generator) < self.config.delay_probability
         delay = torch.randint(0, self.spec.max_trained_delay + 1, (count, 1), generator=generator) * delayed
         committed = (torch.arange(horizon) < delay).to(actions.device)
@@ -81,4 +100,4 @@ class CompactPolicy(Policy):
         x = (1 - t)[..., None] * noise + t[..., None] * actions
         error = (self.step(x, t, kv) - (actions - noise)).square().mean(-1)
         weight = (~committed).to(error)
-        return (error * weight).sum() / weight.sum()
+        return (error * weight).sum() / weight.sum() + outlook

@@ -11,7 +11,7 @@ FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
 
 
 class VisionEncoder(nn.Module):
-    """uint8 images of one camera to K = language_queries + static_queries tokens.
+    """uint8 images of one camera to one token per word and some that do not depend on words.
 
     A token is the attention-weighted mean of the features together with the attention-weighted mean of the positions,
     i.e. a soft keypoint (spatial softmax, arXiv 1504.00702) which a word can steer.
@@ -19,23 +19,23 @@ class VisionEncoder(nn.Module):
     Args:
         config: The sizes.
         cameras: How many cameras share the encoder; each has its own token embeddings.
+        max_tokens: Length T of a padded instruction.
     """
 
     grid: Tensor
     frequencies: Tensor
 
-    def __init__(self, config: CompactConfig, cameras: int) -> None:
+    def __init__(self, config: CompactConfig, cameras: int, max_tokens: int) -> None:
         super().__init__()
         channels, width = config.channels, config.width
         self.size = config.image_size
-        tokens = config.language_queries + config.static_queries
         self.conv1 = nn.Conv2d(3, 32, 5, stride=2, padding=2)
         self.conv2 = nn.Conv2d(32, channels, 3, stride=2, padding=1)
         self.conv3 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm = nn.LayerNorm(channels)
+        self.gain = nn.Parameter(torch.ones(channels))
         self.static_queries = nn.Parameter(torch.randn(config.static_queries, channels) * 0.3)
         self.project = nn.Linear(channels + 2 + 4 * len(FREQUENCIES), width)
-        self.position = nn.Parameter(torch.randn(cameras, tokens, width) * 0.1)
+        self.position = nn.Parameter(torch.randn(cameras, max_tokens + config.static_queries, width) * 0.1)
         cells = self.size // 4
         line = (torch.arange(cells) + 0.5) * (2 / cells) - 1
         grid = torch.stack([line[None].expand(cells, cells), line[:, None].expand(cells, cells)], -1)
@@ -45,13 +45,16 @@ class VisionEncoder(nn.Module):
 
     def features(self, image: Tensor) -> Tensor:
         """uint8 (B, H, W, 3) to normalized features (B, cells, channels); resizing and scaling happen here."""
-        x = image.permute(0, 3, 1, 2).float() / 255 - 0.5
+        x = image.permute(0, 3, 1, 2).float() / 64 - 2
         if image.shape[1] != self.size or image.shape[2] != self.size:
             x = functional.interpolate(x, size=(self.size, self.size), mode="bilinear", align_corners=False)
         x = functional.relu(self.conv1(x))
         x = functional.relu(self.conv2(x))
         x = self.conv3(x).flatten(2).transpose(1, 2)
-        normalized: Tensor = self.norm(x)
+        # Each channel to zero mean and unit variance over the picture: what is the same everywhere (the light, the
+        # table) vanishes, and the few cells with something on them stand out, so that attention finds them.
+        x = x - x.mean(1, keepdim=True)
+        normalized: Tensor = x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-5) * self.gain
         return normalized
 
     def forward(self, image: Tensor, queries: Tensor, camera: int) -> Tensor:
@@ -59,11 +62,11 @@ class VisionEncoder(nn.Module):
 
         Args:
             image: uint8 (B, H, W, 3).
-            queries: (B, language_queries, channels), made from the instruction.
+            queries: (B, T, channels), what each word of the instruction looks for.
             camera: Index in the spec's order.
 
         Returns:
-            (B, K, width).
+            (B, T + static_queries, width).
         """
         features = self.features(image)
         static = self.static_queries.expand(features.shape[0], -1, -1)
