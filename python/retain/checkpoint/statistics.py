@@ -1,27 +1,27 @@
 """The normalization statistics of a policy, wherever its format keeps them."""
 
+import math
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from retain.checkpoint.checkpoint import Checkpoint, read_json_object
 from retain.checkpoint.safetensors_header import TensorInfo, read_header
 from retain.errors import CheckpointError
 
-Array = npt.NDArray[np.float64]
+Values = tuple[float, ...]
+"""A statistic in row-major order. Plain floats: merging starts twice as fast without numpy."""
 
 STATISTICS_BUFFER = re.compile(r"(?:model\.)?(?:normalize_inputs|normalize_targets|unnormalize_outputs)\.buffer_.+")
 """Names of statistics that LeRobot before 0.4 saved inside the model. They are not weights."""
 
-_NUMPY_DTYPES: Mapping[str, str] = {
-    "F16": "<f2", "F32": "<f4", "F64": "<f8",
-    "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
-    "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "u1",
+_STRUCT_CODES: Mapping[str, str] = {
+    "F16": "e", "F32": "f", "F64": "d",
+    "I8": "b", "I16": "h", "I32": "i", "I64": "q",
+    "U8": "B", "U16": "H", "U32": "I", "U64": "Q", "BOOL": "B",
 }  # fmt: skip
 _NOT_UNITS = ("count",)  # how many frames were counted says nothing about units
 
@@ -36,7 +36,7 @@ class Statistics:
     """
 
     source: str
-    values: Mapping[str, Array]
+    values: Mapping[str, Values]
 
 
 def read_statistics(checkpoint: Checkpoint) -> Statistics | None:
@@ -45,21 +45,28 @@ def read_statistics(checkpoint: Checkpoint) -> Statistics | None:
     Raises:
         CheckpointError: A statistics file that the policy names is missing or broken.
     """
-    found: dict[str, Array] = {}
+    found: dict[str, Values] = {}
     sources: list[str] = []
     for source, values in _all_sources(checkpoint):
         sources.append(source)
         for name, value in values:
             if name.rpartition(".")[2] in _NOT_UNITS:
                 continue
-            if name in found and not np.array_equal(found[name], value, equal_nan=True):
+            if name in found and not same_values(found[name], value):
                 # LeRobot writes the statistics twice, for the normalizer and the unnormalizer.
                 raise CheckpointError(f"{checkpoint.path} has two different values of {name} in {', '.join(sources)}")
             found[name] = value
     return Statistics(", ".join(sources), found) if sources else None
 
 
-def _all_sources(checkpoint: Checkpoint) -> Iterator[tuple[str, Iterator[tuple[str, Array]]]]:
+def same_values(a: Values, b: Values) -> bool:
+    """Whether two statistics are the same: float32 in one format may be decimal text in another."""
+    return len(a) == len(b) and all(
+        math.isclose(x, y, rel_tol=1e-6) or (math.isnan(x) and math.isnan(y)) for x, y in zip(a, b, strict=True)
+    )
+
+
+def _all_sources(checkpoint: Checkpoint) -> Iterator[tuple[str, Iterator[tuple[str, Values]]]]:
     buffers = {name: info for name, info in checkpoint.tensors.items() if STATISTICS_BUFFER.fullmatch(name)}
     if buffers:
         yield "the weights", _read_tensors(buffers)
@@ -91,23 +98,32 @@ def _processor_states(pipeline: Path) -> Iterator[Path]:
         yield pipeline.parent / state
 
 
-def _read_tensors(tensors: Mapping[str, TensorInfo]) -> Iterator[tuple[str, Array]]:
+def _read_tensors(tensors: Mapping[str, TensorInfo]) -> Iterator[tuple[str, Values]]:
     for name, info in tensors.items():
-        if info.dtype not in _NUMPY_DTYPES:
+        if info.dtype not in _STRUCT_CODES:
             raise CheckpointError(f"{info.file}: the statistic {name} is stored as {info.dtype}; expected F32")
         with info.file.open("rb") as stream:
             stream.seek(info.offset)
             data = stream.read(info.nbytes)
-        yield name, np.frombuffer(data, _NUMPY_DTYPES[info.dtype]).astype(np.float64).reshape(info.shape)
+        if len(data) < info.nbytes:
+            raise CheckpointError(f"{info.file} ended within the statistic {name}; copy it again")
+        yield name, tuple(map(float, struct.unpack(f"<{info.elements}{_STRUCT_CODES[info.dtype]}", data)))
 
 
-def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Array]]:
+def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Values]]:
     """Leaves of a JSON object as (path, numbers); what is not numbers (names, flags) is no statistic."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _flatten(f"{prefix}.{name}", inner)
         return
-    try:
-        yield prefix, np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        return
+    numbers = list(_numbers(value))
+    if all(isinstance(number, int | float) for number in numbers):
+        yield prefix, tuple(map(float, numbers))
+
+
+def _numbers(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for inner in value:
+            yield from _numbers(inner)
+    else:
+        yield value

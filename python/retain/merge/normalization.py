@@ -4,12 +4,12 @@ Weights live in normalized units. With other statistics at one end the same weig
 σ_ft = σ_base/2 and α = ½, reading the merged output with the base's statistics makes every action 1.5 times too large.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from retain.checkpoint import Checkpoint, Statistics, read_statistics
+from retain.checkpoint.statistics import Values, same_values
 from retain.errors import MergeError
 
 Status = Literal["equal", "absent", "unknown"]
@@ -48,7 +48,7 @@ def check_normalization(base: Checkpoint, finetuned: Checkpoint) -> Normalizatio
     if first is None or second is None:
         return NormalizationCheck("unknown" if sources else "absent", 0, sources)
     _check_names(first, second)
-    different = [name for name in first.values if not _equal(first, second, name)]
+    different = [name for name in first.values if not same_values(first.values[name], second.values[name])]
     if different:
         raise MergeError(
             f"base and finetuned differ in {len(different)} of {len(first.values)} normalization statistics "
@@ -68,27 +68,24 @@ def _check_names(base: Statistics, finetuned: Statistics) -> None:
         )
 
 
-def _equal(base: Statistics, finetuned: Statistics, name: str) -> bool:
-    a, b = base.values[name], finetuned.values[name]
-    # Statistics are float32 in one format and decimal text in another: equal means equal as float32.
-    return a.shape == b.shape and np.array_equal(a.astype(np.float32), b.astype(np.float32), equal_nan=True)
-
-
 def _worst(base: Statistics, finetuned: Statistics, names: list[str]) -> str:
     for name in names:
         a, b = base.values[name], finetuned.values[name]
-        if a.shape != b.shape:
-            return f"{name} has {a.size} values against {b.size}"
-    name = max(names, key=lambda name: float(np.nanmax(_distance(base, finetuned, name), initial=0.0)))
-    index = int(np.nanargmax(_distance(base, finetuned, name)))
-    a, b = base.values[name].reshape(-1), finetuned.values[name].reshape(-1)
-    where = name if a.size == 1 else f"{name}[{index}]"
+        if len(a) != len(b):
+            return f"{name} has {len(a)} values against {len(b)}"
+    name = max(names, key=lambda name: max(_distances(base.values[name], finetuned.values[name])))
+    a, b = base.values[name], finetuned.values[name]
+    distances = _distances(a, b)
+    index = distances.index(max(distances))
+    where = name if len(a) == 1 else f"{name}[{index}]"
     return f"most in {where}: {a[index]:.6g} against {b[index]:.6g}"
 
 
-def _distance(base: Statistics, finetuned: Statistics, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Relative to the size of the statistic, 0 to 2 and NaN-free."""
-    a, b = base.values[name].reshape(-1), finetuned.values[name].reshape(-1)
-    with np.errstate(all="ignore"):
-        distance = np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), np.finfo(np.float64).tiny)
-    return np.nan_to_num(distance, nan=2.0, posinf=2.0)
+def _distances(a: Values, b: Values) -> list[float]:
+    """Differences relative to the size of the values, 0 to 2; what is not finite is as far away as can be."""
+    distances = []
+    for x, y in zip(a, b, strict=True):
+        size = max(abs(x), abs(y))
+        distance = abs(x - y) / size if size > 0 else 0.0
+        distances.append(distance if math.isfinite(distance) else 0.0 if x == y else 2.0)
+    return distances
