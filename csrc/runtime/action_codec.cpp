@@ -1,0 +1,63 @@
+#include "runtime/action_codec.hpp"
+
+#include <algorithm>
+
+#include "error.hpp"
+
+namespace retain {
+
+namespace {
+
+std::size_t find_by_name(const std::vector<RobotChannel>& robot, const std::string& name, const char* role) {
+  const auto found = std::find_if(robot.begin(), robot.end(), [&](const RobotChannel& c) { return c.name == name; });
+  if (found == robot.end()) {
+    std::string known;
+    for (const RobotChannel& channel : robot) known += (known.empty() ? "" : ", ") + channel.name;
+    throw ConfigError(std::string("the policy's ") + role + " channel " + name + " is not on the robot, which has " +
+                      known);
+  }
+  return static_cast<std::size_t>(found - robot.begin());
+}
+
+}  // namespace
+
+ActionCodec::ActionCodec(const std::vector<StateChannel>& state, const std::vector<ActionChannel>& action,
+                         const std::vector<RobotChannel>& robot)
+    : robot_channels_(robot.size()) {
+  for (const StateChannel& channel : state) {
+    if (channel.scale == 0.0) throw ConfigError("state channel " + channel.name + " has the scale 0");
+    state_.push_back({find_by_name(robot, channel.name, "state"), channel.offset, channel.scale, false});
+  }
+  std::vector<bool> commanded(robot.size(), false);
+  for (const ActionChannel& channel : action) {
+    const std::size_t index = find_by_name(robot, channel.name, "action");
+    if (commanded[index]) throw ConfigError("the policy commands channel " + channel.name + " twice");
+    commanded[index] = true;
+    action_.push_back({index, channel.offset, channel.scale, channel.delta});
+  }
+  for (std::size_t c = 0; c < robot.size(); ++c) {
+    if (!commanded[c])
+      throw ConfigError("the robot's channel " + robot[c].name + " is commanded by no action of the policy");
+  }
+}
+
+void ActionCodec::encode_state(const ChannelValues& measured, std::span<float> normalized) const noexcept {
+  for (std::size_t i = 0; i < state_.size(); ++i) {
+    normalized[i] = static_cast<float>((measured[state_[i].robot_index] - state_[i].offset) / state_[i].scale);
+  }
+}
+
+void ActionCodec::decode_action(std::span<const float> normalized, const ChannelValues& measured,
+                                std::span<double> values) const noexcept {
+  const std::size_t rows = normalized.size() / action_.size();
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t i = 0; i < action_.size(); ++i) {
+      const Affine& channel = action_[i];
+      const double value = channel.offset + channel.scale * static_cast<double>(normalized[row * action_.size() + i]);
+      values[row * robot_channels_ + channel.robot_index] =
+          channel.delta ? value + measured[channel.robot_index] : value;
+    }
+  }
+}
+
+}  // namespace retain

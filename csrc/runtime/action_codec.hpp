@@ -1,0 +1,66 @@
+// Between the policy's numbers and the robot's: normalization, deltas, and order by name.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "robot/robot.hpp"
+#include "runtime/chunk.hpp"
+
+namespace retain {
+
+/// One number of the policy's state input: physical = offset + scale · normalized.
+struct StateChannel {
+  std::string name;
+  double offset = 0.0;
+  double scale = 1.0;
+};
+
+/// One number of the policy's action rows. With `delta` the physical value is added to the measured position of the
+/// channel of the same name, at the observation.
+struct ActionChannel {
+  std::string name;
+  double offset = 0.0;
+  double scale = 1.0;
+  bool delta = false;
+};
+
+/// Where each policy channel stands on the robot is found by name, once, at construction: an order that differs between
+/// policy and robot cannot become a wrong motion (lerobot #4122, where the arm hit the table).
+class ActionCodec {
+ public:
+  /// @throw ConfigError if a name is not one of the robot's channels, or a robot channel is commanded by no action
+  /// channel.
+  ActionCodec(const std::vector<StateChannel>& state, const std::vector<ActionChannel>& action,
+              const std::vector<RobotChannel>& robot);
+
+  /// The policy's normalized state from the robot's measured positions.
+  /// @param normalized [state channels], written
+  void encode_state(const ChannelValues& measured, std::span<float> normalized) const noexcept;
+
+  /// Absolute robot units, in the robot's order, from normalized action rows.
+  /// @param normalized [rows · action channels]
+  /// @param measured at the observation: deltas are anchored there, not at a later state
+  /// @param values [rows · robot channels], written
+  void decode_action(std::span<const float> normalized, const ChannelValues& measured,
+                     std::span<double> values) const noexcept;
+
+  [[nodiscard]] std::size_t state_channels() const noexcept { return state_.size(); }
+  [[nodiscard]] std::size_t action_channels() const noexcept { return action_.size(); }
+
+ private:
+  struct Affine {
+    std::size_t robot_index = 0;
+    double offset = 0.0;
+    double scale = 1.0;
+    bool delta = false;
+  };
+
+  std::vector<Affine> state_;
+  std::vector<Affine> action_;
+  std::size_t robot_channels_;
+};
+
+}  // namespace retain

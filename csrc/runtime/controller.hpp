@@ -1,0 +1,101 @@
+// The body of one tick: read the robot, look up the target, limit it, send it, record it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "exchange/triple_buffer.hpp"
+#include "robot/robot.hpp"
+#include "runtime/chunk.hpp"
+#include "runtime/inference_health.hpp"
+#include "runtime/latency_histogram.hpp"
+#include "runtime/limiter.hpp"
+#include "runtime/motion_history.hpp"
+#include "runtime/pacer.hpp"
+#include "runtime/recorder.hpp"
+#include "runtime/supervisor.hpp"
+
+namespace retain {
+
+struct ControllerConfig {
+  Nanoseconds period_ns = 0;
+  Nanoseconds duration_ns = 0;  ///< of the run, from RUNNING on; 0: until somebody stops it
+  std::vector<ChannelLimits> limits;
+  std::vector<double> following_error;  ///< per channel: greatest |command − measured|; infinite: not watched
+  SupervisorLimits supervisor;
+};
+
+/// What the tick thread counted. To be read after it has ended.
+struct TickStatistics {
+  std::uint64_t ticks = 0;
+  std::uint64_t overruns = 0;  ///< wake-ups that found at least one whole period lost
+  std::uint64_t skipped = 0;   ///< periods lost
+  std::uint64_t actions = 0;   ///< chunk rows that were begun
+  LatencyHistogram lateness;
+  LatencyHistogram body;       ///< without the robot's read and write
+  LatencyHistogram device;     ///< the robot's read and write
+  LatencyHistogram frame_age;  ///< from the frame's sensor time to the command, on ticks that follow a chunk
+};
+
+/// Everything a tick does, with no thread and no sleep of its own: tests drive it with a virtual clock, the loop with
+/// the real one. Nothing in tick() allocates, locks, or throws.
+class Controller {
+ public:
+  Controller(ControllerConfig config, Clock& clock, Robot& robot, TripleBuffer<Chunk>& chunks, InferenceHealth& health,
+             OperatorRequests& requests, MotionHistory& history, Recorder& recorder);
+
+  /// Reads where the arm is and takes that as the first command. Before the first tick, off the tick path.
+  /// @throw DeviceError if the robot is silent, not finite, or outside the position bounds.
+  void arm();
+
+  /// One tick.
+  /// @return true when the arm is at rest after a stop, or no longer streamed to: there is nothing left to do
+  bool tick(const Wake& wake) noexcept;
+
+  /// Any thread, at any time.
+  [[nodiscard]] State state() const noexcept { return state_.load(std::memory_order_acquire); }
+  [[nodiscard]] Nanoseconds running_since_ns() const noexcept {
+    return running_since_ns_.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] std::uint64_t ticks() const noexcept { return ticks_.load(std::memory_order_relaxed); }
+
+  /// After the tick thread has ended.
+  [[nodiscard]] const TickStatistics& statistics() const noexcept { return statistics_; }
+  [[nodiscard]] const Supervisor& supervisor() const noexcept { return supervisor_; }
+  [[nodiscard]] const Limiter& limiter() const noexcept { return limiter_; }
+
+ private:
+  [[nodiscard]] bool following_error() const noexcept;
+  [[nodiscard]] Signals observe(Nanoseconds now_ns, std::uint64_t skipped, RobotStatus read) noexcept;
+  void command(Reaction reaction) noexcept;
+  void record(const Wake& wake, Reaction reaction) noexcept;
+
+  ControllerConfig config_;
+  Clock& clock_;
+  Robot& robot_;
+  TripleBuffer<Chunk>& chunks_;
+  InferenceHealth& health_;
+  OperatorRequests& requests_;
+  MotionHistory& history_;
+  Recorder& recorder_;
+
+  std::vector<Interpolation> interpolation_;
+  Limiter limiter_;
+  Supervisor supervisor_;
+  TickStatistics statistics_;
+  RobotState robot_state_;
+  RobotStatus written_ = RobotStatus::ok;
+  Target target_;
+  TickRecord record_;
+  Motion motion_;
+  std::uint64_t played_chunk_ = 0;
+  std::size_t played_row_ = 0;
+
+  std::atomic<State> state_{State::disarmed};
+  std::atomic<Nanoseconds> running_since_ns_{0};
+  std::atomic<std::uint64_t> ticks_{0};
+};
+
+}  // namespace retain

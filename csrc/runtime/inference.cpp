@@ -1,0 +1,128 @@
+#include "runtime/inference.hpp"
+
+#include <algorithm>
+#include <exception>
+
+namespace retain {
+
+Inference::Inference(InferenceConfig config, Clock& clock, Engine& engine, ActionCodec codec, Admission admission,
+                     std::vector<std::unique_ptr<CameraFeed>>& feeds, const MotionHistory& history,
+                     TripleBuffer<Chunk>& chunks, InferenceHealth& health)
+    : config_(std::move(config)),
+      clock_(clock),
+      engine_(engine),
+      codec_(std::move(codec)),
+      admission_(std::move(admission)),
+      feeds_(feeds),
+      history_(history),
+      chunks_(chunks),
+      health_(health),
+      flow_(config_.schedule.horizon, codec_.action_channels(), config_.flow_steps),
+      state_(codec_.state_channels()),
+      last_number_(feeds.size()) {
+  input_.images.resize(feeds_.size());
+  input_.tokens = config_.instruction.tokens;
+  input_.token_mask = config_.instruction.mask;
+  input_.state = state_;
+}
+
+void Inference::warm_up() {
+  std::vector<std::vector<std::uint8_t>> black;
+  for (std::size_t i = 0; i < feeds_.size(); ++i) {
+    const ImageSpec& image = engine_.info().images[i];
+    black.emplace_back(image.height * image.width * 3);
+    input_.images[i] = black[i];
+  }
+  std::fill(state_.begin(), state_.end(), 0.0F);
+  engine_.prefix(input_);
+  (void)flow_.sample(engine_, config_.seed, 0);
+}
+
+bool Inference::begin() noexcept {
+  const Nanoseconds now_ns = clock_.now_ns();
+  if (now_ns < next_observation_ns_ || health_.engine_error.load(std::memory_order_relaxed)) return false;
+  if (!gather(now_ns)) return false;
+  asked_ns_ = now_ns;
+  ++chunk_id_;
+  ++statistics_.requests;
+  health_.request_started_ns.store(now_ns, std::memory_order_release);
+  return true;
+}
+
+bool Inference::gather(Nanoseconds now_ns) noexcept {
+  bool fresh = true;
+  bool complete = true;
+  Nanoseconds oldest_ns = now_ns;
+  for (std::size_t i = 0; i < feeds_.size(); ++i) {
+    TripleBuffer<Frame>& frames = feeds_[i]->frames;
+    frames.update();
+    const Frame& frame = frames.front();
+    const ImageSpec& image = engine_.info().images[i];
+    const Nanoseconds age_ns = now_ns - frame.sensor_time_ns;
+    // A bridge that repeats its last frame keeps its number and its sensor time (innate-os #848 gave it fresh stamps on
+    // arrival); a stamp from the future is no better than an old one.
+    fresh = fresh && frame.number != 0 && age_ns >= 0 && age_ns <= config_.max_frame_age_ns;
+    complete = complete && frame.number != last_number_[i] && frame.sensor_time_ns >= next_observation_ns_ &&
+               frame.height == image.height && frame.width == image.width &&
+               frame.rgb.size() == image.height * image.width * 3;
+    oldest_ns = std::min(oldest_ns, frame.sensor_time_ns);
+    input_.images[i] = frame.rgb;
+  }
+  if (!fresh && !stale_) ++statistics_.stale_episodes;
+  stale_ = !fresh;
+  health_.frames_stale.store(stale_, std::memory_order_release);
+  if (!fresh || !complete || !history_.at(oldest_ns, observed_)) return false;
+  for (std::size_t i = 0; i < feeds_.size(); ++i) last_number_[i] = feeds_[i]->frames.front().number;
+  observed_ns_ = oldest_ns;
+  codec_.encode_state(observed_.measured, state_);
+  return true;
+}
+
+void Inference::complete() noexcept {
+  try {
+    compute();
+    publish(admission_.judge(chunks_.back()));
+  } catch (const std::exception& error) {
+    health_.engine_message = error.what();
+    health_.engine_error.store(true, std::memory_order_release);
+  }
+  health_.request_started_ns.store(0, std::memory_order_release);
+  statistics_.latency.record(clock_.now_ns() - asked_ns_);
+}
+
+void Inference::compute() {
+  engine_.prefix(input_);
+  const std::span<const float> normalized = flow_.sample(engine_, config_.seed, chunk_id_);
+  Chunk& chunk = chunks_.back();
+  codec_.decode_action(normalized, observed_.measured, chunk.policy);
+  chunk.planned = chunk.policy;
+}
+
+void Inference::publish(Verdict verdict) noexcept {
+  if (verdict != Verdict::admitted) {
+    statistics_.rejected_not_finite += verdict == Verdict::not_finite ? 1 : 0;
+    statistics_.rejected_out_of_bounds += verdict == Verdict::out_of_bounds ? 1 : 0;
+    statistics_.rejected_too_fast += verdict == Verdict::too_fast ? 1 : 0;
+    // The old chunk goes on; ask again from the next frame.
+    next_observation_ns_ = observed_ns_ + 1;
+    health_.rejected_in_a_row.fetch_add(1, std::memory_order_acq_rel);
+    return;
+  }
+  const Nanoseconds now_ns = clock_.now_ns();
+  Chunk& chunk = chunks_.back();
+  chunk.id = chunk_id_;
+  chunk.observed_ns = observed_ns_;
+  chunk.dt_ns = config_.schedule.dt_ns;
+  chunk.start_ns = config_.schedule.start_ns(observed_ns_, now_ns);
+  chunk.playable_rows = config_.schedule.playable_rows();
+  Motion at_start = observed_;
+  (void)history_.at(chunk.start_ns, at_start);
+  chunk.origin = at_start.commanded;
+  next_observation_ns_ = config_.schedule.next_observation_ns(observed_ns_, chunk.start_ns);
+  chunks_.publish();
+  ++statistics_.published;
+  health_.rejected_in_a_row.store(0, std::memory_order_release);
+  health_.published.fetch_add(1, std::memory_order_acq_rel);
+}
+
+}  // namespace retain

@@ -1,0 +1,109 @@
+// One request to the policy: gather an observation, compute a chunk, judge it, publish it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "camera/camera.hpp"
+#include "engine/engine.hpp"
+#include "exchange/triple_buffer.hpp"
+#include "runtime/action_codec.hpp"
+#include "runtime/admission.hpp"
+#include "runtime/chunk.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/inference_health.hpp"
+#include "runtime/latency_histogram.hpp"
+#include "runtime/motion_history.hpp"
+#include "runtime/schedule.hpp"
+
+namespace retain {
+
+/// Between a camera thread and the infer thread.
+struct CameraFeed {
+  TripleBuffer<Frame> frames;
+  std::atomic<std::uint64_t> delivered{0};
+};
+
+/// An instruction as the policy's language encoder takes it.
+struct Instruction {
+  std::vector<std::int64_t> tokens;
+  std::vector<std::uint8_t> mask;
+};
+
+struct InferenceConfig {
+  Schedule schedule;
+  Nanoseconds max_frame_age_ns = 0;
+  std::uint64_t seed = 0;
+  std::size_t flow_steps = 1;
+  Instruction instruction;
+};
+
+/// What the infer thread counted. To be read after it has ended.
+struct InferenceStatistics {
+  std::uint64_t requests = 0;
+  std::uint64_t published = 0;
+  std::uint64_t rejected_not_finite = 0;
+  std::uint64_t rejected_out_of_bounds = 0;
+  std::uint64_t rejected_too_fast = 0;
+  std::uint64_t stale_episodes = 0;  ///< times that a due request found no fresh frame
+  LatencyHistogram latency;          ///< of whole requests, the warm-up excluded
+};
+
+/// The infer thread's work, in two halves so that a virtual clock can put a delay between them.
+class Inference {
+ public:
+  Inference(InferenceConfig config, Clock& clock, Engine& engine, ActionCodec codec, Admission admission,
+            std::vector<std::unique_ptr<CameraFeed>>& feeds, const MotionHistory& history, TripleBuffer<Chunk>& chunks,
+            InferenceHealth& health);
+
+  /// Runs the engine once on black pictures, so that its first-time costs fall before the arm moves and in no statistic
+  /// (a warm-up spike poisoned lerobot's delay estimate for good: #4223).
+  /// @throw EngineError
+  void warm_up();
+
+  /// First half: takes the newest frames and the state *at their time*, if a request is due and every frame is new,
+  /// fresh and of the right size.
+  /// @return whether complete() is to be called
+  [[nodiscard]] bool begin() noexcept;
+
+  /// Second half: computes, judges, publishes. An engine's exception ends inference and is reported to the supervisor.
+  void complete() noexcept;
+
+  /// When the next observation may be taken at the earliest.
+  [[nodiscard]] Nanoseconds next_observation_ns() const noexcept { return next_observation_ns_; }
+
+  [[nodiscard]] const InferenceStatistics& statistics() const noexcept { return statistics_; }
+  [[nodiscard]] const Admission& admission() const noexcept { return admission_; }
+
+ private:
+  [[nodiscard]] bool gather(Nanoseconds now_ns) noexcept;
+  void compute();
+  void publish(Verdict verdict) noexcept;
+
+  InferenceConfig config_;
+  Clock& clock_;
+  Engine& engine_;
+  ActionCodec codec_;
+  Admission admission_;
+  std::vector<std::unique_ptr<CameraFeed>>& feeds_;
+  const MotionHistory& history_;
+  TripleBuffer<Chunk>& chunks_;
+  InferenceHealth& health_;
+  FlowSampler flow_;
+
+  PolicyInput input_;
+  std::vector<float> state_;
+  std::vector<std::uint64_t> last_number_;
+  Motion observed_;
+  Nanoseconds observed_ns_ = 0;
+  Nanoseconds asked_ns_ = 0;
+  Nanoseconds next_observation_ns_ = 0;
+  std::uint64_t chunk_id_ = 0;
+  bool stale_ = false;
+  InferenceStatistics statistics_;
+};
+
+}  // namespace retain

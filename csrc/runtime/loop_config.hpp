@@ -1,0 +1,47 @@
+// The loop's configuration as plain values. Python parses and validates it (retain.runtime.configuration).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/action_codec.hpp"
+#include "runtime/admission.hpp"
+#include "runtime/inference.hpp"
+#include "runtime/limits.hpp"
+#include "runtime/realtime.hpp"
+#include "runtime/schedule.hpp"
+
+namespace retain {
+
+/// Names are the robot's; order does not matter anywhere, everything is matched by name.
+struct LoopConfig {
+  double rate_hz = 500.0;
+  double duration_s = 0.0;  ///< 0: until somebody stops it
+  Strategy strategy = Strategy::async;
+  double dt_s = 0.1;             ///< of a chunk's row
+  std::size_t execute_rows = 1;  ///< rows played between two requests
+  std::size_t flow_steps = 1;
+  std::uint64_t seed = 0;
+
+  std::vector<StateChannel> state;      ///< in the policy's order
+  std::vector<ActionChannel> action;    ///< in the policy's order
+  std::vector<ChannelLimits> limits;    ///< one per robot channel
+  std::vector<double> following_error;  ///< greatest |command − measured|, in the order of `limits`
+  Instruction instruction;
+  AdmissionRules admission;
+
+  double max_frame_age_s = 0.0;
+  double state_timeout_s = 0.0;
+  double inference_timeout_s = 0.0;
+  double hold_timeout_s = 0.0;
+  double start_timeout_s = 0.0;  ///< for the cameras' first frames, and again for the first chunk
+  std::uint64_t rejections_to_stop = 2;
+  std::uint64_t overruns_per_s_to_stop = 0;
+
+  RealtimeRequest realtime;
+  double log_s = 0.0;  ///< how much of the run's end the flight record keeps
+};
+
+}  // namespace retain
