@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("retain.cli.evaluate", "measure success rates on suites of tabletop episodes"),
     "export": ("retain.cli.export", "export a policy to a bundle that runs without PyTorch"),
     "merge-export": ("retain.cli.merge_export", "merge and export in one step"),
+    "run": ("retain.cli.run", "let a bundle drive a robot from the C++ loop"),
     "inspect": ("retain.cli.inspect", "show any policy, checkpoint, dataset or bundle on one screen"),
 }
 

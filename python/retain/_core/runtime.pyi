@@ -1,0 +1,110 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retain._core.engine import Engine
+
+STATES: tuple[str, ...]
+
+class RobotStatus:
+    ok: RobotStatus
+    silent: RobotStatus
+    rejected: RobotStatus
+    stopped: RobotStatus
+
+class RobotChannel:
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+
+class Robot:
+    @property
+    def channels(self) -> list[RobotChannel]: ...
+    def read(self, now_ns: int) -> tuple[RobotStatus, list[float]]: ...
+    def write(self, command: Sequence[float]) -> RobotStatus: ...
+
+class Camera:
+    @property
+    def role(self) -> str: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    def open(self) -> None: ...
+    def close(self) -> None: ...
+    def grab(self) -> tuple[int, int, npt.NDArray[np.uint8]] | None: ...
+
+class Strategy:
+    sync: Strategy
+    async_: Strategy
+
+class Interpolation:
+    linear: Interpolation
+    hold: Interpolation
+
+class OnViolation:
+    clamp: OnViolation
+    reject: OnViolation
+
+class StateChannel:
+    def __init__(self, name: str, offset: float, scale: float) -> None: ...
+
+class ActionChannel:
+    def __init__(self, name: str, offset: float, scale: float, delta: bool) -> None: ...
+
+class ChannelLimits:
+    def __init__(
+        self,
+        name: str,
+        interpolation: Interpolation,
+        position_min: float,
+        position_max: float,
+        velocity: float,
+        acceleration: float,
+    ) -> None: ...
+
+class Instruction:
+    def __init__(self, tokens: Sequence[int], mask: Sequence[int]) -> None: ...
+
+class AdmissionRules:
+    def __init__(self, out_of_bounds: OnViolation, too_fast: OnViolation) -> None: ...
+
+class RealtimeRequest:
+    def __init__(self, priority: int | None, cpu: int | None, lock_memory: bool) -> None: ...
+
+class LoopConfig:
+    rate_hz: float
+    duration_s: float
+    strategy: Strategy
+    dt_s: float
+    execute_rows: int
+    flow_steps: int
+    seed: int
+    state: Sequence[StateChannel]
+    action: Sequence[ActionChannel]
+    limits: Sequence[ChannelLimits]
+    following_error: Sequence[float]
+    instruction: Instruction
+    admission: AdmissionRules
+    max_frame_age_s: float
+    state_timeout_s: float
+    inference_timeout_s: float
+    hold_timeout_s: float
+    start_timeout_s: float
+    rejections_to_stop: int
+    overruns_per_s_to_stop: int
+    realtime: RealtimeRequest
+    log_s: float
+
+class Loop:
+    def __init__(self, config: LoopConfig, robot: Robot, cameras: Sequence[Camera], engine: Engine) -> None: ...
+    def start(self) -> None: ...
+    def wait(self, timeout_s: float) -> bool: ...
+    def request_stop(self) -> None: ...
+    def request_drop(self) -> None: ...
+    def status(self) -> dict[str, Any]: ...
+    def report(self) -> dict[str, Any]: ...
+    def records(self) -> dict[str, Any]: ...

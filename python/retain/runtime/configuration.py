@@ -1,0 +1,158 @@
+"""How to run a bundle: validated here, handed to the loop as plain values."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from retain._core import runtime as core
+from retain.bundle import Manifest
+from retain.bundle.manifest import ChannelLimits
+from retain.errors import ConfigError
+from retain.runtime.profile import ChannelProfile, RobotProfile
+
+_OVERRUN_SHARE = 0.25
+"""Late ticks within one second, as a share of the tick rate, beyond which the arm is ramped down."""
+
+
+class Realtime(BaseModel):
+    """What to ask of the operating system for the tick thread. What it refuses stands in the report."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    priority: Annotated[int, Field(ge=1, le=99)] | None = 80
+    """SCHED_FIFO priority; None stays in the normal class."""
+    cpu: Annotated[int, Field(ge=0)] | None = None
+    """Core to run on; None lets the scheduler choose."""
+    lock_memory: bool = True
+
+
+class RunConfiguration(BaseModel):
+    """Everything about a run that is neither the bundle's nor the robot's to say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    rate_hz: Annotated[float, Field(ge=10, le=2000)] = 500.0
+    """Of the tick: state in, command out."""
+    strategy: Literal["sync", "async"] = "async"
+    """`sync` plays the rows that evaluation plays, then waits for the next chunk; `async` asks meanwhile."""
+    duration_s: Annotated[float, Field(ge=0)] = 20.0
+    """0: until somebody stops it."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the flow's noise."""
+    execute_rows: PositiveInt | None = None
+    """Rows played between two requests; None takes the bundle's `n_action_steps`."""
+    max_frame_age_s: PositiveFloat = 0.25
+    """No inference on frames older than this."""
+    state_timeout_s: PositiveFloat = 0.2
+    """A robot silent for longer is left to its own watchdog."""
+    inference_timeout_s: PositiveFloat = 2.0
+    """A request that takes longer is hung."""
+    hold_timeout_s: PositiveFloat | None = None
+    """How long to hold at a chunk's end without a successor; None: twice the time of `execute_rows`."""
+    start_timeout_s: PositiveFloat = 10.0
+    """For the cameras' first frames, and again for the first chunk."""
+    out_of_bounds: Literal["clamp", "reject"] = "clamp"
+    """What admission does to a chunk that leaves the position bounds."""
+    too_fast: Literal["clamp", "reject"] = "clamp"
+    """What admission does to a chunk that exceeds the velocity limit from row to row."""
+    rejections_to_stop: PositiveInt = 2
+    """Rejected chunks in a row that end the run."""
+    realtime: Realtime = Realtime()
+    log_s: PositiveFloat = 60.0
+    """How much of the run's end the flight record keeps."""
+
+    @classmethod
+    def checked(cls, **values: Any) -> "RunConfiguration":
+        """Validate values that a person gave.
+
+        Raises:
+            ConfigError: Names the first that is impossible.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"{name} is {first['input']!r}: {first['msg']}") from error
+
+
+def loop_config(
+    configuration: RunConfiguration,
+    manifest: Manifest,
+    profile: RobotProfile,
+    tokens: npt.NDArray[np.int64],
+    mask: npt.NDArray[np.bool_],
+) -> core.LoopConfig:
+    """The plain structure that the C++ loop takes.
+
+    Args:
+        configuration: How to run.
+        manifest: Of a bundle that fits the robot (`retain.runtime.fit`).
+        profile: The robot.
+        tokens: int64[max_tokens], the instruction.
+        mask: bool[max_tokens], true where a token stands.
+    """
+    action, normalization = manifest.action, manifest.normalization
+    execute_rows = configuration.execute_rows or action.n_action_steps
+    hold_s = configuration.hold_timeout_s or 2 * execute_rows * action.dt_s
+    config = core.LoopConfig()
+    config.rate_hz = configuration.rate_hz
+    config.duration_s = configuration.duration_s
+    config.strategy = core.Strategy.sync if configuration.strategy == "sync" else core.Strategy.async_
+    config.dt_s = action.dt_s
+    config.execute_rows = execute_rows
+    config.flow_steps = manifest.flow.steps
+    config.seed = configuration.seed
+    config.state = [
+        core.StateChannel(channel.name, offset, scale)
+        for channel, offset, scale in zip(
+            manifest.observation.state, normalization.state.offset, normalization.state.scale, strict=True
+        )
+    ]
+    config.action = [
+        core.ActionChannel(channel.name, offset, scale, channel.mode == "delta")
+        for channel, offset, scale in zip(
+            action.channels, normalization.action.offset, normalization.action.scale, strict=True
+        )
+    ]
+    declared = dict(zip((channel.name for channel in action.channels), manifest.limits or (), strict=False))
+    config.limits = [_limits(channel, declared.get(channel.name)) for channel in profile.channels]
+    config.following_error = [channel.following_error for channel in profile.channels]
+    config.instruction = core.Instruction(tokens.tolist(), mask.astype(np.uint8).tolist())
+    config.admission = core.AdmissionRules(
+        out_of_bounds=_on_violation(configuration.out_of_bounds), too_fast=_on_violation(configuration.too_fast)
+    )
+    config.max_frame_age_s = configuration.max_frame_age_s
+    config.state_timeout_s = configuration.state_timeout_s
+    config.inference_timeout_s = configuration.inference_timeout_s
+    config.hold_timeout_s = hold_s
+    config.start_timeout_s = configuration.start_timeout_s
+    config.rejections_to_stop = configuration.rejections_to_stop
+    config.overruns_per_s_to_stop = round(_OVERRUN_SHARE * configuration.rate_hz)
+    realtime = configuration.realtime
+    config.realtime = core.RealtimeRequest(realtime.priority, realtime.cpu, realtime.lock_memory)
+    config.log_s = configuration.log_s
+    return config
+
+
+def _limits(channel: ChannelProfile, declared: ChannelLimits | None) -> core.ChannelLimits:
+    """The stricter of the robot's limits and those the bundle asks for."""
+    low, high, velocity, acceleration = (
+        channel.position_min,
+        channel.position_max,
+        channel.velocity,
+        channel.acceleration,
+    )
+    if declared is not None:
+        low = max(low, low if declared.position_min is None else declared.position_min)
+        high = min(high, high if declared.position_max is None else declared.position_max)
+        velocity = min(velocity, declared.velocity or velocity)
+        acceleration = min(acceleration, declared.acceleration or acceleration)
+    interpolation = core.Interpolation.linear if channel.interpolation == "linear" else core.Interpolation.hold
+    return core.ChannelLimits(channel.name, interpolation, low, high, velocity, acceleration)
+
+
+def _on_violation(rule: Literal["clamp", "reject"]) -> core.OnViolation:
+    return core.OnViolation.clamp if rule == "clamp" else core.OnViolation.reject

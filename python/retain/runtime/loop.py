@@ -1,0 +1,115 @@
+"""Run a bundle on a robot: check that they fit, assemble the C++ loop, wait for its end, hand back what happened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from retain._core import engine as engine_core
+from retain._core import runtime as core
+from retain.bundle import Bundle
+from retain.engine import open_engine
+from retain.runtime.configuration import RunConfiguration, loop_config
+from retain.runtime.fit import check_fit
+from retain.runtime.flight_record import FlightRecord
+from retain.runtime.profile import RobotProfile
+from retain.runtime.report import RunReport, report_from_core
+
+WATCH_PERIOD_S = 0.05
+
+
+@dataclass(frozen=True)
+class Devices:
+    """An arm and its cameras, with the profile that says what they are."""
+
+    profile: RobotProfile
+    robot: core.Robot
+    cameras: tuple[core.Camera, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """A running loop at one moment."""
+
+    state: str
+    running_s: float
+    ticks: int
+    chunks: int
+
+
+Watch = Callable[[Status], bool]
+"""Called about twenty times a second while the arm moves; True says that the task is done, and ends the run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: the report, and the flight record of its end."""
+
+    report: RunReport
+    record: FlightRecord
+
+
+def run_bundle(
+    bundle: Bundle,
+    devices: Devices,
+    instruction: str,
+    configuration: RunConfiguration | None = None,
+    *,
+    engine: engine_core.Engine | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """Let a bundle's policy drive a robot until the task is done, the time is over, or something stops it.
+
+    SIGINT and SIGTERM ramp the arm down within its limits and end the run; a second one stops streaming at once.
+
+    Args:
+        bundle: An opened bundle.
+        devices: The robot.
+        instruction: What to do, in words.
+        configuration: How to run; None takes the defaults.
+        engine: An engine that was opened on the bundle and passed its golden check; None opens ONNX Runtime on one
+            CPU thread.
+        watch: Looks on, and says when the task is done. Without it success is not judged.
+
+    Raises:
+        BundleError: The bundle does not fit the robot; the message shows the differences in two columns.
+        ConfigError: The configuration is impossible; the message has the numbers.
+        DeviceError: The robot or a camera cannot be started.
+        EngineError: The engine cannot be opened or fails on its first run.
+    """
+    configuration = configuration or RunConfiguration()
+    check_fit(bundle.manifest, devices.profile)
+    tokens, mask = bundle.tokenize(instruction)
+    engine = engine if engine is not None else open_engine(bundle)
+    config = loop_config(configuration, bundle.manifest, devices.profile, tokens, mask)
+    loop = core.Loop(config, devices.robot, list(devices.cameras), engine)
+    loop.start()
+    success_s = _wait(loop, watch)
+    report = report_from_core(
+        loop.report(),
+        engine=engine.info.description,
+        strategy=configuration.strategy,
+        success=None if watch is None else success_s is not None,
+        success_s=success_s,
+    )
+    channels = tuple(channel.name for channel in devices.robot.channels)
+    return Run(report, FlightRecord.from_core(loop.records(), channels, core.STATES))
+
+
+def _wait(loop: core.Loop, watch: Watch | None) -> float | None:
+    """Until the run is over. Returns when the task was done, if it was."""
+    success_s: float | None = None
+    while not loop.wait(WATCH_PERIOD_S):
+        status = Status(**loop.status())
+        if watch is None or success_s is not None or status.state != "running":
+            continue
+        try:
+            done = watch(status)
+        except BaseException:
+            # Whatever the onlooker met, the arm must come to rest before anybody hears of it.
+            loop.request_stop()
+            while not loop.wait(1.0):
+                pass
+            raise
+        if done:
+            success_s = status.running_s
+            loop.request_stop()
+    return success_s

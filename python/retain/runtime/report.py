@@ -1,0 +1,168 @@
+"""What a run was like: the numbers that belong beside every claim about it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Latency:
+    """A distribution of durations, s. Percentiles are exact to 3 %, mean and maximum exactly."""
+
+    count: int
+    mean_s: float
+    p50_s: float
+    p99_s: float
+    p999_s: float
+    max_s: float
+
+
+@dataclass(frozen=True)
+class ChannelCounts:
+    """What the two gates did to one channel: the limiter in ticks, admission in values of chunks."""
+
+    name: str
+    limiter_nonfinite: int
+    limiter_position: int
+    limiter_velocity: int
+    limiter_acceleration: int
+    admission_position: int
+    admission_velocity: int
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Something asked of the operating system, and why it was refused if it was."""
+
+    what: str
+    granted: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A finished run.
+
+    Attributes:
+        state: `hold` after a stop that was asked for, `fault` after anything else.
+        cause: Why it stopped.
+        success: Whether the task was done, where something could judge it; None where nothing could.
+        success_s: When it was done, from the policy's first motion.
+        command_rate_hz: Ticks per second.
+        inference_rate_hz: Chunks per second.
+        action_rate_hz: Chunk rows begun per second. Not the same as the inference rate: quote both.
+        holds: Times the arm waited at a chunk's end; in `sync`, once per chunk by design.
+        lateness: Of wake-ups, against their due times.
+        body: Of the tick, without the robot's read and write.
+        device: The robot's read and write.
+        frame_age: From a frame's sensor time to each command that rests on it.
+        inference: From the request to the published chunk.
+        stale_episodes: Times that a due request found no fresh frame.
+    """
+
+    state: str
+    cause: str
+    engine: str
+    engine_message: str
+    strategy: str
+    success: bool | None
+    success_s: float | None
+    duration_s: float
+    command_rate_hz: float
+    inference_rate_hz: float
+    action_rate_hz: float
+    ticks: int
+    overruns: int
+    skipped: int
+    holds: int
+    lateness: Latency
+    body: Latency
+    device: Latency
+    frame_age: Latency
+    inference: Latency
+    requests: int
+    chunks: int
+    rejected_not_finite: int
+    rejected_out_of_bounds: int
+    rejected_too_fast: int
+    stale_episodes: int
+    channels: tuple[ChannelCounts, ...]
+    realtime: tuple[Grant, ...]
+    records_lost: int
+    infer_thread_left_behind: bool
+
+    @property
+    def faulted(self) -> bool:
+        """Whether the run ended otherwise than by a stop that was asked for."""
+        return self.state == "fault"
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as one JSON object."""
+        return asdict(self)
+
+
+def report_from_core(
+    values: Mapping[str, Any], *, engine: str, strategy: str, success: bool | None, success_s: float | None
+) -> RunReport:
+    """The typed report from what the C++ loop counted."""
+    latencies = ("lateness", "body", "device", "frame_age", "inference")
+    parts: dict[str, Any] = {name: Latency(**values[name]) for name in latencies}
+    parts["channels"] = tuple(ChannelCounts(**channel) for channel in values["channels"])
+    parts["realtime"] = tuple(Grant(**grant) for grant in values["realtime"])
+    said = {"engine": engine, "strategy": strategy, "success": success, "success_s": success_s}
+    return RunReport(**{**values, **parts, **said})
+
+
+def report_rows(report: RunReport) -> list[tuple[str, str]]:
+    """(what, value) in reading order, for a person."""
+    limiter = ", ".join(
+        f"{channel.name} {touched}"
+        for channel in report.channels
+        if (touched := channel.limiter_position + channel.limiter_velocity + channel.limiter_acceleration)
+    )
+    admission = sum(channel.admission_position + channel.admission_velocity for channel in report.channels)
+    rejected = report.rejected_not_finite + report.rejected_out_of_bounds + report.rejected_too_fast
+    refused = "; ".join(f"{grant.what} REFUSED: {grant.reason}" for grant in report.realtime if not grant.granted)
+    granted = ", ".join(grant.what for grant in report.realtime if grant.granted)
+    rates = (
+        f"{report.inference_rate_hz:.2f} inferences/s, {report.action_rate_hz:.1f} actions/s,"
+        f" {report.command_rate_hz:.1f} commands/s"
+    )
+    rows = [
+        ("ended in", f"{report.state} ({report.cause.replace('_', ' ')}) after {report.duration_s:.1f} s"),
+        ("success", _success(report)),
+        ("rates", rates),
+        ("tick lateness", _milliseconds(report.lateness)),
+        ("tick body", _microseconds(report.body) + " without the robot's read and write"),
+        ("overruns", f"{report.overruns} late ticks, {report.skipped} periods skipped of {report.ticks}"),
+        ("inference", _milliseconds(report.inference) + f" in {report.engine}"),
+        ("frame to command", _milliseconds(report.frame_age)),
+        ("strategy", f"{report.strategy}, waited {report.holds} times at a chunk's end"),
+        ("admission", f"{report.chunks} chunks, {rejected} rejected, {admission} values clamped"),
+        ("limiter (ticks)", limiter or "changed nothing"),
+        ("stale frames", f"{report.stale_episodes} times"),
+        ("real time", "; ".join(part for part in (granted, refused) if part) or "nothing asked for"),
+    ]
+    if report.engine_message:
+        rows.append(("engine", report.engine_message))
+    if report.records_lost:
+        rows.append(("flight record", f"{report.records_lost} ticks lost"))
+    if report.infer_thread_left_behind:
+        rows.append(("inference thread", "did not come back from the engine"))
+    return rows
+
+
+def _success(report: RunReport) -> str:
+    if report.success is None:
+        return "not judged"
+    return f"yes, after {report.success_s:.1f} s" if report.success and report.success_s is not None else "no"
+
+
+def _milliseconds(latency: Latency) -> str:
+    p50, p99, worst = (1e3 * value for value in (latency.p50_s, latency.p99_s, latency.max_s))
+    return f"p50 {p50:.3g} ms, p99 {p99:.3g} ms, max {worst:.3g} ms"
+
+
+def _microseconds(latency: Latency) -> str:
+    p50, p999, worst = (1e6 * value for value in (latency.p50_s, latency.p999_s, latency.max_s))
+    return f"p50 {p50:.3g} µs, p99.9 {p999:.3g} µs, max {worst:.3g} µs"
