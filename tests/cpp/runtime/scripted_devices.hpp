@@ -1,0 +1,132 @@
+// A robot, a camera and an engine that do what a test tells them: real implementations of the three interfaces.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "camera/camera.hpp"
+#include "engine/engine.hpp"
+#include "error.hpp"
+#include "robot/robot.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/limits_watch.hpp"
+
+namespace retain::testing {
+
+/// An arm without inertia: it stands where it was commanded, one tick later. Watches its commands for broken limits.
+class ScriptedRobot final : public Robot {
+ public:
+  ScriptedRobot(std::vector<RobotChannel> channels, LimitsWatch watch, std::vector<double> start)
+      : channels_(std::move(channels)), watch_(std::move(watch)), position_(std::move(start)) {
+    watch_.start(position_);
+  }
+
+  [[nodiscard]] const std::vector<RobotChannel>& channels() const noexcept override { return channels_; }
+
+  [[nodiscard]] RobotStatus read(std::int64_t now_ns, RobotState& state) noexcept override {
+    if (status != RobotStatus::ok) return status;
+    state.time_ns = now_ns;
+    std::copy(position_.begin(), position_.end(), state.position.begin());
+    state.position[0] += displaced;
+    return RobotStatus::ok;
+  }
+
+  [[nodiscard]] RobotStatus write(std::span<const double> command) noexcept override {
+    if (dropped) written_after_drop = true;
+    watch_.see(command);
+    std::copy(command.begin(), command.end(), position_.begin());
+    return write_status;
+  }
+
+  void drop() noexcept override { dropped = true; }
+
+  [[nodiscard]] const LimitsWatch& watch() const noexcept { return watch_; }
+  [[nodiscard]] const std::vector<double>& position() const noexcept { return position_; }
+
+  RobotStatus status = RobotStatus::ok;
+  RobotStatus write_status = RobotStatus::ok;
+  double displaced = 0.0;  ///< how far the first joint's measurement is from its command
+  bool dropped = false;
+  bool written_after_drop = false;
+
+ private:
+  std::vector<RobotChannel> channels_;
+  LimitsWatch watch_;
+  std::vector<double> position_;
+};
+
+/// Computes chunks from a function of (request number, measured state). The flow's velocity is (chunk − x)/(1 − t): Euler
+/// lands on the chunk whatever the noise.
+class ScriptedEngine final : public Engine {
+ public:
+  using Script = std::function<void(std::uint64_t request, std::span<const float> state, std::span<float> chunk)>;
+
+  ScriptedEngine(std::size_t horizon, std::size_t channels, Script script)
+      : script_(std::move(script)), chunk_(horizon * channels) {
+    info_ = {.description = "script",
+             .images = {{"front", 4, 4}},
+             .max_tokens = 2,
+             .state_dim = channels,
+             .horizon = horizon,
+             .action_dim = channels};
+  }
+
+  [[nodiscard]] const EngineInfo& info() const noexcept override { return info_; }
+
+  void prefix(const PolicyInput& input) override {
+    if (input.images.at(0).size() != 48) throw EngineError("a frame of another size reached the engine");
+    std::fill(chunk_.begin(), chunk_.end(), 0.0F);
+    script_(requests_++, input.state, chunk_);
+  }
+
+  void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) override {
+    const std::size_t channels = info_.action_dim;
+    for (std::size_t i = 0; i < x.size(); ++i) velocity[i] = (chunk_[i] - x[i]) / (1.0F - t[i / channels]);
+  }
+
+ private:
+  EngineInfo info_;
+  Script script_;
+  std::vector<float> chunk_;
+  std::uint64_t requests_ = 0;  // the warm-up is request 0
+};
+
+/// Frames at a fixed rate, stamped with the moment they were taken.
+class ScriptedCamera final : public Camera {
+ public:
+  explicit ScriptedCamera(bool delivers = true) : delivers_(delivers) {}
+
+  [[nodiscard]] const std::string& role() const noexcept override { return role_; }
+  [[nodiscard]] std::size_t height() const noexcept override { return 4; }
+  [[nodiscard]] std::size_t width() const noexcept override { return 4; }
+  void open() override {}
+
+  [[nodiscard]] CameraStatus grab(Frame& frame) noexcept override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (!delivers_ || frozen.load()) return CameraStatus::timeout;
+    frame.sensor_time_ns = clock_.now_ns();
+    frame.number = ++number_;
+    frame.height = frame.width = 4;
+    frame.rgb.assign(48, 0);
+    return CameraStatus::ok;
+  }
+
+  void close() noexcept override {}
+
+  std::atomic<bool> frozen{false};
+
+ private:
+  std::string role_ = "front";
+  bool delivers_;
+  std::uint64_t number_ = 0;
+  MonotonicClock clock_;
+};
+
+}  // namespace retain::testing

@@ -1,0 +1,223 @@
+"""A bundle small enough to read: a policy of two hand-made graphs whose chunks are known in advance.
+
+The flow's velocity is (chunk − x)/(1 − t), so Euler's method lands on `chunk` exactly after any number of steps,
+whatever the noise: chunk row k is `offset + drift·(k + 1)` in normalized units, and the state passes through the cache.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from retain.bundle import MANIFEST_FILE, WEIGHTS_FILE, Manifest
+from retain.bundle.digest import record_files
+from retain.bundle.golden import GoldenCase
+from retain.bundle.manifest import (
+    Action,
+    ActionChannel,
+    Affine,
+    Camera,
+    ChannelLimits,
+    Flow,
+    Golden,
+    Graph,
+    Graphs,
+    Language,
+    Normalization,
+    Observation,
+    StateChannel,
+    Tensor,
+)
+
+JOINTS = ("shoulder_pan", "shoulder_lift", "elbow", "wrist_1", "wrist_2", "wrist_3")
+CHANNELS = (*JOINTS, "suction")
+TOKENS, HORIZON, STEPS, SIZE = 8, 16, 4, 64
+
+
+def write_tiny_bundle(
+    directory: Path,
+    drift: Sequence[float],
+    *,
+    names: Sequence[str] = CHANNELS,
+    poison: float = 0.0,
+    execute_rows: int = 8,
+    limits: tuple[ChannelLimits, ...] | None = None,
+) -> Path:
+    """A bundle whose joints drift.
+
+    Args:
+        directory: Made by this function.
+        drift: Per channel in the order of `names`: joints move by this much per row (delta channels, rad); suction is
+            commanded absolutely to it.
+        names: The policy's own order of channels.
+        poison: Added to the last row of the chunk; NaN makes every chunk inadmissible.
+        execute_rows: Rows per request.
+        limits: Of the action channels.
+    """
+    directory.mkdir(parents=True)
+    width = len(names)
+    rows = np.arange(1, HORIZON + 1, dtype=np.float32)[:, None]
+    joint = np.array([name != "suction" for name in names])
+    chunk = np.where(joint, np.asarray(drift, np.float32) * rows, np.asarray(drift, np.float32))[None].astype(
+        np.float32
+    )
+    chunk[0, -1, 0] += np.float32(poison)
+    _save(_prefix(width), directory / "prefix.onnx")
+    _save(_step(chunk), directory / "step.onnx")
+    save_file({"unused": np.zeros(1, np.float32)}, directory / WEIGHTS_FILE)
+    _tokenizer().save(str(directory / "tokenizer.json"))
+    _golden(chunk, width).save(directory / "golden.safetensors")
+    manifest = Manifest(
+        retain_version="0",
+        family="tiny",
+        merge=None,
+        observation=Observation(
+            cameras=(Camera(role="front", height=SIZE, width=SIZE, input="image.front"),),
+            state=tuple(StateChannel(name=name, unit=_unit(name)) for name in names),
+        ),
+        action=Action(
+            channels=tuple(_action(name) for name in names), dt_s=0.1, horizon=HORIZON, n_action_steps=execute_rows
+        ),
+        normalization=Normalization(state=_identity(width), action=_identity(width)),
+        flow=Flow(steps=STEPS, noise="normal", time="noise_at_zero"),
+        language=Language(max_tokens=TOKENS, tokenizer="tokenizer.json"),
+        max_trained_delay=0,
+        limits=limits,
+        graphs=Graphs(
+            prefix=Graph(
+                file="prefix.onnx",
+                inputs=(
+                    Tensor(name="image.front", dtype="uint8", shape=(1, SIZE, SIZE, 3)),
+                    Tensor(name="tokens", dtype="int64", shape=(1, TOKENS)),
+                    Tensor(name="token_mask", dtype="bool", shape=(1, TOKENS)),
+                    Tensor(name="state", dtype="float32", shape=(1, width)),
+                ),
+                outputs=(Tensor(name="kv", dtype="float32", shape=(1, width)),),
+            ),
+            step=Graph(
+                file="step.onnx",
+                inputs=(
+                    Tensor(name="x", dtype="float32", shape=(1, HORIZON, width)),
+                    Tensor(name="t", dtype="float32", shape=(1, HORIZON)),
+                    Tensor(name="kv", dtype="float32", shape=(1, width)),
+                ),
+                outputs=(Tensor(name="velocity", dtype="float32", shape=(1, HORIZON, width)),),
+            ),
+        ),
+        golden=Golden(file="golden.safetensors", atol=1e-4, recorded_by="numpy", graphs_checked_by="numpy"),
+        files=record_files(directory),
+    )
+    (directory / MANIFEST_FILE).write_text(manifest.to_json())
+    return directory
+
+
+def _unit(name: str) -> str:
+    return "1" if name == "suction" else "rad"
+
+
+def _action(name: str) -> ActionChannel:
+    if name == "suction":
+        return ActionChannel(name=name, unit="1", mode="absolute", interpolation="hold")
+    return ActionChannel(name=name, unit="rad", mode="delta", interpolation="linear")
+
+
+def _identity(width: int) -> Affine:
+    return Affine(offset=(0.0,) * width, scale=(1.0,) * width)
+
+
+def _tokenizer() -> Tokenizer:
+    words = ["[PAD]", "[UNK]", "place", "the", "red", "block", "near", "right", "lift"]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
+def _prefix(width: int) -> onnx.ModelProto:
+    # kv = state + 0·(mean of the image + sum of the tokens + sum of the mask): every input is really read.
+    nodes = [
+        helper.make_node("Cast", ["image.front"], ["image"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["tokens"], ["ids"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["token_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["image"], ["image_sum"], keepdims=0),
+        helper.make_node("ReduceSum", ["ids"], ["ids_sum"], keepdims=0),
+        helper.make_node("ReduceSum", ["mask"], ["mask_sum"], keepdims=0),
+        helper.make_node("Sum", ["image_sum", "ids_sum", "mask_sum"], ["all"]),
+        helper.make_node("Mul", ["all", "zero"], ["nothing"]),
+        helper.make_node("Add", ["state", "nothing"], ["kv"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("image.front", TensorProto.UINT8, [1, SIZE, SIZE, 3]),
+        helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, TOKENS]),
+        helper.make_tensor_value_info("token_mask", TensorProto.BOOL, [1, TOKENS]),
+        helper.make_tensor_value_info("state", TensorProto.FLOAT, [1, width]),
+    ]
+    outputs = [helper.make_tensor_value_info("kv", TensorProto.FLOAT, [1, width])]
+    zero = numpy_helper.from_array(np.zeros((), np.float32), "zero")
+    return helper.make_model(
+        helper.make_graph(nodes, "prefix", inputs, outputs, [zero]), opset_imports=[helper.make_opsetid("", 18)]
+    )
+
+
+def _step(chunk: npt.NDArray[np.float32]) -> onnx.ModelProto:
+    width = chunk.shape[-1]
+    nodes = [
+        helper.make_node("Sub", ["chunk", "x"], ["gap"]),
+        helper.make_node("Sub", ["one", "t"], ["left"]),
+        helper.make_node("Unsqueeze", ["left", "last_axis"], ["left_column"]),
+        helper.make_node("Div", ["gap", "left_column"], ["speed"]),
+        helper.make_node("ReduceSum", ["kv"], ["kv_sum"], keepdims=0),
+        helper.make_node("Mul", ["kv_sum", "zero"], ["nothing"]),
+        helper.make_node("Add", ["speed", "nothing"], ["velocity"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, HORIZON, width]),
+        helper.make_tensor_value_info("t", TensorProto.FLOAT, [1, HORIZON]),
+        helper.make_tensor_value_info("kv", TensorProto.FLOAT, [1, width]),
+    ]
+    outputs = [helper.make_tensor_value_info("velocity", TensorProto.FLOAT, [1, HORIZON, width])]
+    constants = [
+        numpy_helper.from_array(chunk, "chunk"),
+        numpy_helper.from_array(np.ones((), np.float32), "one"),
+        numpy_helper.from_array(np.zeros((), np.float32), "zero"),
+        numpy_helper.from_array(np.array([-1], np.int64), "last_axis"),
+    ]
+    return helper.make_model(
+        helper.make_graph(nodes, "step", inputs, outputs, constants), opset_imports=[helper.make_opsetid("", 18)]
+    )
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
+    model.ir_version = 9
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _golden(chunk: npt.NDArray[np.float32], width: int) -> GoldenCase:
+    """What the graphs compute for a sound chunk; a poisoned one is recorded as if it were sound in its other rows."""
+    rng = np.random.default_rng(0)
+    shape = (1, HORIZON, width)
+    state = rng.standard_normal((1, width)).astype(np.float32)
+    x, noise = (rng.standard_normal(shape).astype(np.float32) for _ in range(2))
+    t = np.linspace(0, 0.9, HORIZON, dtype=np.float32)[None]
+    return GoldenCase(
+        instruction="lift the red block",
+        prefix_inputs={
+            "image.front": np.zeros((1, SIZE, SIZE, 3), np.uint8),
+            "tokens": np.zeros((1, TOKENS), np.int64),
+            "token_mask": np.ones((1, TOKENS), np.bool_),
+            "state": state,
+        },
+        prefix_outputs={"kv": state},
+        x=x,
+        t=t,
+        velocity=(chunk - x) / (1 - t[..., None]),
+        noise=noise,
+        chunk=chunk,
+        state=state,
+        actions=chunk,
+    )
