@@ -153,9 +153,9 @@ py::dict as_dict(const RunReport& report) {
       "body"_a = as_dict(report.body), "device"_a = as_dict(report.device), "frame_age"_a = as_dict(report.frame_age),
       "inference"_a = as_dict(report.inference), "requests"_a = counts.requests, "chunks"_a = counts.published,
       "rejected_not_finite"_a = counts.rejected_not_finite, "rejected_out_of_bounds"_a = counts.rejected_out_of_bounds,
-      "rejected_too_fast"_a = counts.rejected_too_fast, "stale_episodes"_a = counts.stale_episodes,
-      "channels"_a = channels, "realtime"_a = realtime, "records_lost"_a = report.records_lost,
-      "infer_thread_left_behind"_a = report.infer_thread_left_behind);
+      "rejected_too_fast"_a = counts.rejected_too_fast, "expired"_a = counts.expired,
+      "stale_episodes"_a = counts.stale_episodes, "channels"_a = channels, "realtime"_a = realtime,
+      "records_lost"_a = report.records_lost, "infer_thread_left_behind"_a = report.infer_thread_left_behind);
 }
 
 template <typename T, typename Get>

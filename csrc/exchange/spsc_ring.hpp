@@ -13,7 +13,8 @@ template <typename T>
 class SpscRing {
  public:
   /// @param capacity rounded up to a power of two
-  explicit SpscRing(std::size_t capacity) : slots_(std::bit_ceil(capacity < 2 ? 2 : capacity)), mask_(slots_.size() - 1) {}
+  explicit SpscRing(std::size_t capacity)
+      : slots_(std::bit_ceil(capacity < 2 ? 2 : capacity)), mask_(slots_.size() - 1) {}
 
   [[nodiscard]] std::size_t capacity() const noexcept { return slots_.size(); }
 

@@ -22,8 +22,8 @@ class TripleBuffer {
 
   /// Writer: make back() the newest value.
   void publish() noexcept {
-    back_ = static_cast<std::uint8_t>(middle_.exchange(static_cast<std::uint8_t>(back_ | kUnread), std::memory_order_acq_rel) &
-                                      kIndex);
+    back_ = static_cast<std::uint8_t>(
+        middle_.exchange(static_cast<std::uint8_t>(back_ | kUnread), std::memory_order_acq_rel) & kIndex);
   }
 
   /// Reader: take the newest value if there is one that was not taken yet.

@@ -96,6 +96,7 @@ void Inference::compute() {
   Chunk& chunk = chunks_.back();
   codec_.decode_action(normalized, observed_.measured, chunk.policy);
   chunk.planned = chunk.policy;
+  chunk.dt_ns = config_.schedule.dt_ns;
 }
 
 void Inference::publish(Verdict verdict) noexcept {
@@ -110,18 +111,24 @@ void Inference::publish(Verdict verdict) noexcept {
   }
   const Nanoseconds now_ns = clock_.now_ns();
   Chunk& chunk = chunks_.back();
+  health_.rejected_in_a_row.store(0, std::memory_order_release);
   chunk.id = chunk_id_;
   chunk.observed_ns = observed_ns_;
-  chunk.dt_ns = config_.schedule.dt_ns;
   chunk.start_ns = config_.schedule.start_ns(observed_ns_, now_ns);
   chunk.playable_rows = config_.schedule.playable_rows();
+  if (chunk.due_ns(chunk.playable_rows - 1) <= now_ns) {
+    // Not one row is left. Its last row is where the policy wanted to be long ago; going there now would be a motion
+    // that nobody planned for this moment. Hold, and ask again.
+    ++statistics_.expired;
+    next_observation_ns_ = observed_ns_ + 1;
+    return;
+  }
   Motion at_start = observed_;
   (void)history_.at(chunk.start_ns, at_start);
   chunk.origin = at_start.commanded;
   next_observation_ns_ = config_.schedule.next_observation_ns(observed_ns_, chunk.start_ns);
   chunks_.publish();
   ++statistics_.published;
-  health_.rejected_in_a_row.store(0, std::memory_order_release);
   health_.published.fetch_add(1, std::memory_order_acq_rel);
 }
 

@@ -48,6 +48,7 @@ struct InferenceStatistics {
   std::uint64_t rejected_not_finite = 0;
   std::uint64_t rejected_out_of_bounds = 0;
   std::uint64_t rejected_too_fast = 0;
+  std::uint64_t expired = 0;         ///< chunks that arrived after their last row was due
   std::uint64_t stale_episodes = 0;  ///< times that a due request found no fresh frame
   LatencyHistogram latency;          ///< of whole requests, the warm-up excluded
 };

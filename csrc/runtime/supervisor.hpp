@@ -46,8 +46,8 @@ enum class Cause : std::uint8_t {
 /// What the tick saw. The supervisor knows nothing else.
 struct Signals {
   bool go = false;              ///< every camera delivers: the policy may move the arm
-  bool time_over = false;        ///< the run's duration has passed
-  bool stop_requested = false;   ///< operator or signal
+  bool time_over = false;       ///< the run's duration has passed
+  bool stop_requested = false;  ///< operator or signal
   bool drop_requested = false;  ///< operator insists
   RobotStatus robot = RobotStatus::ok;
   Nanoseconds state_age_ns = 0;  ///< since the robot's last new state

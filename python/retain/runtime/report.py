@@ -57,6 +57,7 @@ class RunReport:
         device: The robot's read and write.
         frame_age: From a frame's sensor time to each command that rests on it.
         inference: From the request to the published chunk.
+        expired: Chunks that came after their last row was due, and were not played.
         stale_episodes: Times that a due request found no fresh frame.
     """
 
@@ -85,6 +86,7 @@ class RunReport:
     rejected_not_finite: int
     rejected_out_of_bounds: int
     rejected_too_fast: int
+    expired: int
     stale_episodes: int
     channels: tuple[ChannelCounts, ...]
     realtime: tuple[Grant, ...]
@@ -138,7 +140,7 @@ def report_rows(report: RunReport) -> list[tuple[str, str]]:
         ("inference", _milliseconds(report.inference) + f" in {report.engine}"),
         ("frame to command", _milliseconds(report.frame_age)),
         ("strategy", f"{report.strategy}, waited {report.holds} times at a chunk's end"),
-        ("admission", f"{report.chunks} chunks, {rejected} rejected, {admission} values clamped"),
+        ("admission", f"{report.chunks} chunks, {rejected} rejected, {report.expired} too late, {admission} values clamped"),
         ("limiter (ticks)", limiter or "changed nothing"),
         ("stale frames", f"{report.stale_episodes} times"),
         ("real time", "; ".join(part for part in (granted, refused) if part) or "nothing asked for"),

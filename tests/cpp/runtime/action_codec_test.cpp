@@ -26,8 +26,11 @@ TEST_CASE("decoding an encoded state gives it back") {
 }
 
 TEST_CASE("names that do not match are refused with both sides") {
-  CHECK_THROWS_WITH_AS(ActionCodec({{"c", 0.0, 1.0}}, kAction, kRobot), doctest::Contains("state channel c is not on the robot, which has a, b"), ConfigError);
-  CHECK_THROWS_WITH_AS(ActionCodec(kState, {{"a", 0.0, 1.0, false}}, kRobot), doctest::Contains("b is commanded by no action"), ConfigError);
-  CHECK_THROWS_AS(ActionCodec(kState, {{"a", 0.0, 1.0, false}, {"a", 0.0, 1.0, false}, {"b", 0.0, 1.0, false}}, kRobot), ConfigError);
+  CHECK_THROWS_WITH_AS(ActionCodec({{"c", 0.0, 1.0}}, kAction, kRobot),
+                       doctest::Contains("state channel c is not on the robot, which has a, b"), ConfigError);
+  CHECK_THROWS_WITH_AS(ActionCodec(kState, {{"a", 0.0, 1.0, false}}, kRobot),
+                       doctest::Contains("b is commanded by no action"), ConfigError);
+  CHECK_THROWS_AS(ActionCodec(kState, {{"a", 0.0, 1.0, false}, {"a", 0.0, 1.0, false}, {"b", 0.0, 1.0, false}}, kRobot),
+                  ConfigError);
   CHECK_THROWS_AS(ActionCodec({{"a", 0.0, 0.0}}, kAction, kRobot), ConfigError);
 }

@@ -45,8 +45,8 @@ TEST_CASE("a chunk is admitted exactly if all its bit patterns are finite, and t
 }
 
 TEST_CASE("every NaN and infinity bit pattern class is refused, wherever it stands") {
-  for (const std::uint64_t bits : {0x7FF0000000000000ULL, 0xFFF0000000000000ULL, 0x7FF8000000000000ULL, 0x7FF0000000000001ULL,
-                                   0xFFFFFFFFFFFFFFFFULL, 0x7FF4000000000000ULL}) {
+  for (const std::uint64_t bits : {0x7FF0000000000000ULL, 0xFFF0000000000000ULL, 0x7FF8000000000000ULL,
+                                   0x7FF0000000000001ULL, 0xFFFFFFFFFFFFFFFFULL, 0x7FF4000000000000ULL}) {
     for (std::size_t place = 0; place < 8; ++place) {
       Chunk chunk = of({0.0, 0.0, 0.0, 0.0});
       chunk.planned[place] = std::bit_cast<double>(bits);

@@ -15,7 +15,9 @@ namespace {
 // v(x, t) = x: Euler gives x₀·(1 + 1/n)ⁿ.
 class Growth final : public Engine {
  public:
-  Growth() { info_ = {.description = "growth", .images = {}, .max_tokens = 1, .state_dim = 1, .horizon = 2, .action_dim = 3}; }
+  Growth() {
+    info_ = {.description = "growth", .images = {}, .max_tokens = 1, .state_dim = 1, .horizon = 2, .action_dim = 3};
+  }
   [[nodiscard]] const EngineInfo& info() const noexcept override { return info_; }
   void prefix(const PolicyInput&) override {}
   void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) override {
@@ -47,7 +49,8 @@ TEST_CASE("a schedule that cannot work is refused with its numbers") {
   Schedule schedule{.strategy = Strategy::async, .horizon = 16, .execute_rows = 8, .dt_ns = to_ns(0.1)};
   check_schedule(schedule);
   schedule.execute_rows = 16;
-  CHECK_THROWS_WITH_AS(check_schedule(schedule), doctest::Contains("16 rows between requests of a chunk of 16"), ConfigError);
+  CHECK_THROWS_WITH_AS(check_schedule(schedule), doctest::Contains("16 rows between requests of a chunk of 16"),
+                       ConfigError);
   schedule.strategy = Strategy::sync;
   check_schedule(schedule);
   schedule.execute_rows = 17;

@@ -12,7 +12,8 @@
 
 namespace retain::testing {
 
-/// Independent of the limiter: it differentiates the sequence of commands. Tolerance: 1e-9 of the channel's unit, per step.
+/// Independent of the limiter: it differentiates the sequence of commands. Tolerance: 1e-9 of the channel's unit, per
+/// step.
 class LimitsWatch {
  public:
   LimitsWatch(std::vector<ChannelLimits> limits, double period_s) : limits_(std::move(limits)), period_s_(period_s) {}
@@ -29,7 +30,8 @@ class LimitsWatch {
       const ChannelLimits& limit = limits_[c];
       const double step = command[c] - last_[c];
       if (!std::isfinite(command[c])) complain(c, "is not finite", command[c]);
-      if (command[c] < limit.position_min || command[c] > limit.position_max) complain(c, "is out of bounds", command[c]);
+      if (command[c] < limit.position_min || command[c] > limit.position_max)
+        complain(c, "is out of bounds", command[c]);
       if (limit.interpolation == Interpolation::linear) {
         if (std::abs(step) > limit.velocity * period_s_ + kTolerance) complain(c, "moves too fast", step / period_s_);
         if (std::abs(step - step_[c]) > limit.acceleration * period_s_ * period_s_ + kTolerance) {

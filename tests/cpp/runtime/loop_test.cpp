@@ -81,7 +81,7 @@ TEST_CASE("a run moves the joint it means, within the limits, and ends at rest w
 }
 
 TEST_CASE("SIGINT ramps down, and the former handler is back after the run") {
-  struct sigaction before {};
+  struct sigaction before{};
   sigaction(SIGINT, nullptr, &before);
   LoopConfig endless = config();
   endless.duration_s = 0.0;
@@ -94,9 +94,9 @@ TEST_CASE("SIGINT ramps down, and the former handler is back after the run") {
   CHECK(loop->report().state == State::hold);
   CHECK(loop->report().cause == Cause::operator_stop);
   CHECK_MESSAGE(arm->watch().broken().empty(), arm->watch().broken());
-  struct sigaction after {};
+  struct sigaction after{};
   sigaction(SIGINT, nullptr, &after);
-  CHECK(before.sa_handler == after.sa_handler);
+  CHECK((before.sa_handler == after.sa_handler));
 }
 
 TEST_CASE("a second signal drops the arm at once") {
@@ -127,15 +127,16 @@ TEST_CASE("an engine that never comes back cannot keep the arm or the process") 
   endless.start_timeout_s = 0.5;
   {
     const auto arm = robot();
-    const auto loop = assemble(endless, arm, {std::make_shared<ScriptedCamera>()},
-                               engine([gate](std::uint64_t request, std::span<const float> state, std::span<float> chunk) {
-                                 if (request == 1) {
-                                   std::unique_lock lock(gate->mutex);
-                                   gate->opened.wait(lock, [&] { return gate->open; });
-                                   gate->passed.store(true);
-                                 }
-                                 push_b(request, state, chunk);
-                               }));
+    const auto loop =
+        assemble(endless, arm, {std::make_shared<ScriptedCamera>()},
+                 engine([gate](std::uint64_t request, std::span<const float> state, std::span<float> chunk) {
+                   if (request == 1) {
+                     std::unique_lock lock(gate->mutex);
+                     gate->opened.wait(lock, [&] { return gate->open; });
+                     gate->passed.store(true);
+                   }
+                   push_b(request, state, chunk);
+                 }));
     const RunReport report = run(*loop);
     CHECK(report.state == State::fault);
     CHECK(report.cause == Cause::engine_hung);
@@ -151,18 +152,20 @@ TEST_CASE("an engine that never comes back cannot keep the arm or the process") 
   std::this_thread::sleep_for(std::chrono::milliseconds(100));  // it finishes publishing into parts that only it holds
 }
 
-TEST_CASE("a camera without frames, an arm out of bounds, a wrong camera: refused in a sentence, nothing left running") {
+TEST_CASE(
+    "a camera without frames, an arm out of bounds, a wrong camera: refused in a sentence, nothing left running") {
   LoopConfig quick = config();
   quick.start_timeout_s = 0.1;
   CHECK_THROWS_WITH_AS(assemble(quick, robot(), {std::make_shared<ScriptedCamera>(false)}, engine())->start(),
                        doctest::Contains("camera front delivered no frame"), DeviceError);
-  const auto outside = std::make_shared<ScriptedRobot>(std::vector<RobotChannel>{{"a", "rad"}, {"b", "rad"}, {"cup", "1"}},
-                                                       LimitsWatch(rig_limits(), 1.0), std::vector<double>{2.5, 0.0, 0.0});
+  const auto outside =
+      std::make_shared<ScriptedRobot>(std::vector<RobotChannel>{{"a", "rad"}, {"b", "rad"}, {"cup", "1"}},
+                                      LimitsWatch(rig_limits(), 1.0), std::vector<double>{2.5, 0.0, 0.0});
   CHECK_THROWS_WITH_AS(assemble(quick, outside, {std::make_shared<ScriptedCamera>()}, engine())->start(),
                        doctest::Contains("channel a stands at 2.5"), DeviceError);
   CHECK(outside->watch().seen() == 0);
-  CHECK_THROWS_WITH_AS(assemble(quick, robot(), {}, engine()), doctest::Contains("camera front 4×4, which is not there"),
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(assemble(quick, robot(), {}, engine()),
+                       doctest::Contains("camera front 4×4, which is not there"), ConfigError);
   // And after all these refusals a loop still runs.
   const auto loop = assemble(config(), robot(), {std::make_shared<ScriptedCamera>()}, engine());
   CHECK(run(*loop).state == State::hold);

@@ -10,8 +10,8 @@ using namespace retain;
 using namespace retain::testing;
 
 TEST_CASE("lerobot #4223, #4454: rows are dropped by the time that passed, never by an estimated delay") {
-  // After one slow request an estimator would drop 21 rows of each following chunk; here the first row that plays is the
-  // one whose time it is.
+  // After one slow request an estimator would drop 21 rows of each following chunk; here the first row that plays is
+  // the one whose time it is.
   Scenario scenario;
   scenario.horizon = 30;
   scenario.execute_rows = 5;
@@ -116,8 +116,7 @@ TEST_CASE("innate-os #848: a bridge that repeats its last frame is stale, howeve
   Rig rig(scenario, drift(0.1));
   const Nanoseconds taken_ns = rig.clock.now_ns();
   rig.run_until(3.0, [&](double) {
-    Frame& frame = rig.feeds[0]->frames.back();
-    frame = {.sensor_time_ns = taken_ns, .number = 1, .height = 4, .width = 4, .rgb = std::vector<std::uint8_t>(48)};
+    rig.feeds[0]->frames.back() = Rig::frame(taken_ns, 1);
     rig.feeds[0]->frames.publish();
   });
   CHECK(rig.inference->statistics().requests == 1);
@@ -131,7 +130,8 @@ TEST_CASE("a frame of another size than the policy's never reaches the engine") 
   std::uint64_t number = 0;
   rig.run_until(1.0, [&](double) {
     Frame& frame = rig.feeds[0]->frames.back();
-    frame = {.sensor_time_ns = rig.clock.now_ns(), .number = ++number, .height = 8, .width = 8, .rgb = {}};
+    frame = Rig::frame(rig.clock.now_ns(), ++number);
+    frame.height = frame.width = 8;
     frame.rgb.assign(192, 0);
     rig.feeds[0]->frames.publish();
   });

@@ -19,10 +19,12 @@ struct Scenario {
   std::size_t execute_rows = 8;
   double dt_s = 0.1;
   double rate_hz = 500.0;
-  bool delta = false;                                                       ///< joint actions are deltas
+  bool delta = false;                                                                 ///< joint actions are deltas
   std::function<double(std::uint64_t)> delay_s = [](std::uint64_t) { return 0.05; };  ///< of request k, from 1
   std::function<bool(double)> camera_works = [](double) { return true; };
-  std::function<std::uint64_t(double)> lost_periods = [](double) { return 0; };  ///< ticks stolen before this time's tick
+  std::function<std::uint64_t(double)> lost_periods = [](double) {
+    return 0;
+  };  ///< ticks stolen before this time's tick
   double frame_latency_s = 0.02;
   double frame_rate_hz = 30.0;
   double max_frame_age_s = 0.25;
@@ -48,7 +50,8 @@ class Rig {
       : scenario_(scenario),
         clock(to_ns(100.0)),
         period_ns_(to_ns(1.0 / scenario.rate_hz)),
-        robot({{"a", "rad"}, {"b", "rad"}, {"cup", "1"}}, LimitsWatch(rig_limits(), 1.0 / scenario.rate_hz), {0.0, 0.0, 0.0}),
+        robot({{"a", "rad"}, {"b", "rad"}, {"cup", "1"}}, LimitsWatch(rig_limits(), 1.0 / scenario.rate_hz),
+              {0.0, 0.0, 0.0}),
         engine(scenario.horizon, kChannels, std::move(script)),
         history(2048, kChannels),
         chunks(Chunk(scenario.horizon, kChannels)),
@@ -70,21 +73,32 @@ class Rig {
     const std::vector<StateChannel> state{{"a", 0.0, 1.0}, {"b", 0.0, 1.0}, {"cup", 0.0, 1.0}};
     const std::vector<ActionChannel> action{
         {"a", 0.0, 1.0, scenario.delta}, {"b", 0.0, 1.0, scenario.delta}, {"cup", 0.0, 1.0, false}};
-    inference = std::make_unique<Inference>(
-        InferenceConfig{.schedule = {.strategy = scenario.strategy,
-                                     .horizon = scenario.horizon,
-                                     .execute_rows = scenario.execute_rows,
-                                     .dt_ns = to_ns(scenario.dt_s)},
-                        .max_frame_age_ns = to_ns(scenario.max_frame_age_s),
-                        .seed = 1,
-                        .flow_steps = 4,
-                        .instruction = {{1, 2}, {1, 1}}},
-        clock, engine, ActionCodec(state, action, robot.channels()), Admission(rig_limits(), scenario.admission), feeds,
-        history, chunks, health);
+    inference =
+        std::make_unique<Inference>(InferenceConfig{.schedule = {.strategy = scenario.strategy,
+                                                                 .horizon = scenario.horizon,
+                                                                 .execute_rows = scenario.execute_rows,
+                                                                 .dt_ns = to_ns(scenario.dt_s)},
+                                                    .max_frame_age_ns = to_ns(scenario.max_frame_age_s),
+                                                    .seed = 1,
+                                                    .flow_steps = 4,
+                                                    .instruction = {{1, 2}, {1, 1}}},
+                                    clock, engine, ActionCodec(state, action, robot.channels()),
+                                    Admission(rig_limits(), scenario.admission), feeds, history, chunks, health);
     inference->warm_up();
     controller->arm();
     start_ns = due_ns_ = clock.now_ns();
+    feeds[0]->frames.back() = frame(start_ns, 1);
+    feeds[0]->frames.publish();
     requests.go.store(true);
+  }
+
+  static Frame frame(Nanoseconds taken_ns, std::uint64_t number) {
+    Frame made;
+    made.sensor_time_ns = taken_ns;
+    made.number = number;
+    made.height = made.width = 4;
+    made.rgb.assign(48, 0);
+    return made;
   }
 
   /// Runs until a time since the start, or until the loop is finished. `each` sees the state after every tick.
@@ -130,9 +144,7 @@ class Rig {
       if (taken_ns + to_ns(scenario_.frame_latency_s) <= now_ns) {
         ++frames_;
         if (scenario_.camera_works(to_s(taken_ns - start_ns))) {
-          Frame& frame = feeds[0]->frames.back();
-          frame = {.sensor_time_ns = taken_ns, .number = static_cast<std::uint64_t>(frames_), .height = 4, .width = 4, .rgb = {}};
-          frame.rgb.assign(48, 0);
+          feeds[0]->frames.back() = frame(taken_ns, static_cast<std::uint64_t>(frames_) + 1);
           feeds[0]->frames.publish();
         }
       }

@@ -62,8 +62,8 @@ class ScriptedRobot final : public Robot {
   std::vector<double> position_;
 };
 
-/// Computes chunks from a function of (request number, measured state). The flow's velocity is (chunk − x)/(1 − t): Euler
-/// lands on the chunk whatever the noise.
+/// Computes chunks from a function of (request number, measured state). The flow's velocity is (chunk − x)/(1 − t):
+/// Euler lands on the chunk whatever the noise.
 class ScriptedEngine final : public Engine {
  public:
   using Script = std::function<void(std::uint64_t request, std::span<const float> state, std::span<float> chunk)>;
