@@ -12,9 +12,6 @@ from retain.bundle.manifest import ChannelLimits
 from retain.errors import ConfigError
 from retain.runtime.profile import ChannelProfile, RobotProfile
 
-_OVERRUN_SHARE = 0.25
-"""Late ticks within one second, as a share of the tick rate, beyond which the arm is ramped down."""
-
 
 class Realtime(BaseModel):
     """What to ask of the operating system for the tick thread. What it refuses stands in the report."""
@@ -59,6 +56,8 @@ class RunConfiguration(BaseModel):
     """What admission does to a chunk that exceeds the velocity limit from row to row."""
     rejections_to_stop: PositiveInt = 2
     """Rejected chunks in a row that end the run."""
+    overruns_to_stop: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Late ticks within one second, as a share of the tick rate, beyond which the arm is ramped down."""
     realtime: Realtime = Realtime()
     log_s: PositiveFloat = 60.0
     """How much of the run's end the flight record keeps."""
@@ -130,7 +129,7 @@ def loop_config(
     config.hold_timeout_s = hold_s
     config.start_timeout_s = configuration.start_timeout_s
     config.rejections_to_stop = configuration.rejections_to_stop
-    config.overruns_per_s_to_stop = round(_OVERRUN_SHARE * configuration.rate_hz)
+    config.overruns_per_s_to_stop = round(configuration.overruns_to_stop * configuration.rate_hz)
     realtime = configuration.realtime
     config.realtime = core.RealtimeRequest(realtime.priority, realtime.cpu, realtime.lock_memory)
     config.log_s = configuration.log_s

@@ -140,7 +140,10 @@ def report_rows(report: RunReport) -> list[tuple[str, str]]:
         ("inference", _milliseconds(report.inference) + f" in {report.engine}"),
         ("frame to command", _milliseconds(report.frame_age)),
         ("strategy", f"{report.strategy}, waited {report.holds} times at a chunk's end"),
-        ("admission", f"{report.chunks} chunks, {rejected} rejected, {report.expired} too late, {admission} values clamped"),
+        (
+            "admission",
+            f"{report.chunks} chunks, {rejected} rejected, {report.expired} too late, {admission} values clamped",
+        ),
         ("limiter (ticks)", limiter or "changed nothing"),
         ("stale frames", f"{report.stale_episodes} times"),
         ("real time", "; ".join(part for part in (granted, refused) if part) or "nothing asked for"),

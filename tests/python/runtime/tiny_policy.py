@@ -11,9 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.numpy import save_file
-from tokenizers import Tokenizer, models, pre_tokenizers
-
 from retain.bundle import MANIFEST_FILE, WEIGHTS_FILE, Manifest
 from retain.bundle.digest import record_files
 from retain.bundle.golden import GoldenCase
@@ -33,6 +30,8 @@ from retain.bundle.manifest import (
     StateChannel,
     Tensor,
 )
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow", "wrist_1", "wrist_2", "wrist_3")
 CHANNELS = (*JOINTS, "suction")
@@ -44,7 +43,7 @@ def write_tiny_bundle(
     drift: Sequence[float],
     *,
     names: Sequence[str] = CHANNELS,
-    poison: float = 0.0,
+    poison: bool = False,
     execute_rows: int = 8,
     limits: tuple[ChannelLimits, ...] | None = None,
 ) -> Path:
@@ -55,7 +54,7 @@ def write_tiny_bundle(
         drift: Per channel in the order of `names`: joints move by this much per row (delta channels, rad); suction is
             commanded absolutely to it.
         names: The policy's own order of channels.
-        poison: Added to the last row of the chunk; NaN makes every chunk inadmissible.
+        poison: Any instruction makes every chunk NaN (the golden case has an empty one, and is sound).
         execute_rows: Rows per request.
         limits: Of the action channels.
     """
@@ -66,8 +65,7 @@ def write_tiny_bundle(
     chunk = np.where(joint, np.asarray(drift, np.float32) * rows, np.asarray(drift, np.float32))[None].astype(
         np.float32
     )
-    chunk[0, -1, 0] += np.float32(poison)
-    _save(_prefix(width), directory / "prefix.onnx")
+    _save(_prefix(width, poison), directory / "prefix.onnx")
     _save(_step(chunk), directory / "step.onnx")
     save_file({"unused": np.zeros(1, np.float32)}, directory / WEIGHTS_FILE)
     _tokenizer().save(str(directory / "tokenizer.json"))
@@ -137,8 +135,9 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def _prefix(width: int) -> onnx.ModelProto:
-    # kv = state + 0·(mean of the image + sum of the tokens + sum of the mask): every input is really read.
+def _prefix(width: int, poison: bool) -> onnx.ModelProto:
+    # kv = state + weight·(sum of the image, the tokens and the mask): every input is really read. With poison the sum
+    # of any words overflows to infinity, and infinity times zero in the step is NaN.
     nodes = [
         helper.make_node("Cast", ["image.front"], ["image"], to=TensorProto.FLOAT),
         helper.make_node("Cast", ["tokens"], ["ids"], to=TensorProto.FLOAT),
@@ -147,8 +146,8 @@ def _prefix(width: int) -> onnx.ModelProto:
         helper.make_node("ReduceSum", ["ids"], ["ids_sum"], keepdims=0),
         helper.make_node("ReduceSum", ["mask"], ["mask_sum"], keepdims=0),
         helper.make_node("Sum", ["image_sum", "ids_sum", "mask_sum"], ["all"]),
-        helper.make_node("Mul", ["all", "zero"], ["nothing"]),
-        helper.make_node("Add", ["state", "nothing"], ["kv"]),
+        helper.make_node("Mul", ["all", "weight"], ["weighed"]),
+        helper.make_node("Add", ["state", "weighed"], ["kv"]),
     ]
     inputs = [
         helper.make_tensor_value_info("image.front", TensorProto.UINT8, [1, SIZE, SIZE, 3]),
@@ -157,9 +156,9 @@ def _prefix(width: int) -> onnx.ModelProto:
         helper.make_tensor_value_info("state", TensorProto.FLOAT, [1, width]),
     ]
     outputs = [helper.make_tensor_value_info("kv", TensorProto.FLOAT, [1, width])]
-    zero = numpy_helper.from_array(np.zeros((), np.float32), "zero")
+    weight = numpy_helper.from_array(np.array(3e38 if poison else 0.0, np.float32), "weight")
     return helper.make_model(
-        helper.make_graph(nodes, "prefix", inputs, outputs, [zero]), opset_imports=[helper.make_opsetid("", 18)]
+        helper.make_graph(nodes, "prefix", inputs, outputs, [weight]), opset_imports=[helper.make_opsetid("", 18)]
     )
 
 
@@ -198,7 +197,7 @@ def _save(model: onnx.ModelProto, path: Path) -> None:
 
 
 def _golden(chunk: npt.NDArray[np.float32], width: int) -> GoldenCase:
-    """What the graphs compute for a sound chunk; a poisoned one is recorded as if it were sound in its other rows."""
+    """What the graphs compute on black pictures and no words."""
     rng = np.random.default_rng(0)
     shape = (1, HORIZON, width)
     state = rng.standard_normal((1, width)).astype(np.float32)
@@ -209,7 +208,7 @@ def _golden(chunk: npt.NDArray[np.float32], width: int) -> GoldenCase:
         prefix_inputs={
             "image.front": np.zeros((1, SIZE, SIZE, 3), np.uint8),
             "tokens": np.zeros((1, TOKENS), np.int64),
-            "token_mask": np.ones((1, TOKENS), np.bool_),
+            "token_mask": np.zeros((1, TOKENS), np.bool_),
             "state": state,
         },
         prefix_outputs={"kv": state},
