@@ -10,6 +10,7 @@
 #include "error.hpp"
 #include "robot/robot.hpp"
 #include "runtime/assemble.hpp"
+#include "runtime/tick_benchmark.hpp"
 
 namespace py = pybind11;
 
@@ -135,14 +136,19 @@ py::dict as_dict(const ChannelReport& channel) {
                   "admission_velocity"_a = channel.admission.velocity);
 }
 
+py::list as_list(const std::vector<RealtimeGrant>& grants) {
+  using py::literals::operator""_a;
+  py::list list;
+  for (const RealtimeGrant& grant : grants) {
+    list.append(py::dict("what"_a = grant.what, "granted"_a = grant.granted, "reason"_a = grant.reason));
+  }
+  return list;
+}
+
 py::dict as_dict(const RunReport& report) {
   using py::literals::operator""_a;
   py::list channels;
   for (const ChannelReport& channel : report.channels) channels.append(as_dict(channel));
-  py::list realtime;
-  for (const RealtimeGrant& grant : report.realtime) {
-    realtime.append(py::dict("what"_a = grant.what, "granted"_a = grant.granted, "reason"_a = grant.reason));
-  }
   const InferenceStatistics& counts = report.inference_counts;
   return py::dict(
       "state"_a = to_string(report.state), "cause"_a = to_string(report.cause),
@@ -154,7 +160,7 @@ py::dict as_dict(const RunReport& report) {
       "inference"_a = as_dict(report.inference), "requests"_a = counts.requests, "chunks"_a = counts.published,
       "rejected_not_finite"_a = counts.rejected_not_finite, "rejected_out_of_bounds"_a = counts.rejected_out_of_bounds,
       "rejected_too_fast"_a = counts.rejected_too_fast, "expired"_a = counts.expired,
-      "stale_episodes"_a = counts.stale_episodes, "channels"_a = channels, "realtime"_a = realtime,
+      "stale_episodes"_a = counts.stale_episodes, "channels"_a = channels, "realtime"_a = as_list(report.realtime),
       "records_lost"_a = report.records_lost, "infer_thread_left_behind"_a = report.infer_thread_left_behind);
 }
 
@@ -215,6 +221,22 @@ void bind_loop(py::module_& m) {
           },
           "The flight record as arrays: time_s[T], chunk[T], row[T], state[T], measured/policy/planned/sent[T, "
           "channels].");
+
+  m.def(
+      "benchmark_tick",
+      [](std::size_t joints, double rate_hz, double duration_s, const RealtimeRequest& realtime) {
+        using py::literals::operator""_a;
+        TickBenchmark result;
+        {
+          const py::gil_scoped_release released;
+          result = benchmark_tick(joints, rate_hz, duration_s, realtime);
+        }
+        return py::dict("lateness"_a = as_dict(result.lateness), "body"_a = as_dict(result.body),
+                        "skipped"_a = result.skipped, "page_faults"_a = result.page_faults,
+                        "realtime"_a = as_list(result.realtime));
+      },
+      py::arg("joints"), py::arg("rate_hz"), py::arg("duration_s"), py::arg("realtime"),
+      "Tick an arm that is only memory, in a thread of its own: lateness and body, as dictionaries.");
 
   py::list states;
   for (const State state :
