@@ -170,6 +170,8 @@ def read_frames(
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             decoder = container.decode(stream)
+            # One converter for all frames: a frame's own is set up anew each time, which takes longer than decoding.
+            to_rgb = require("av.video.reformatter", "data").VideoReformatter()
             at = -1  # number of the frame decoded last
             frame: Any = None
             for number, row in zip(numbers, rows, strict=True):
@@ -181,7 +183,7 @@ def read_frames(
                     if frame is None:
                         raise DatasetError(f"{path} ends before frame {number}; the file is truncated or was replaced")
                     at = round(float(frame.pts * stream.time_base) * fps)
-                pixels = frame.to_ndarray(format="rgb24")
+                pixels = to_rgb.reformat(frame, format="rgb24").to_ndarray()
                 if pixels.shape != out.shape[1:]:
                     raise DatasetError(f"{path} has {pixels.shape} frames; info.json says {out.shape[1:]}")
                 out[row] = pixels

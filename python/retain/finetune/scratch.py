@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retain.finetune.chunks import Frames
 
 HORIZON = 16
-EXECUTED_ROWS = 6
+EXECUTED_ROWS = 4
 FLOW_STEPS = 8
 MAX_TOKENS = 16
 MAX_TRAINED_DELAY = 6

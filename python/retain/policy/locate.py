@@ -1,6 +1,5 @@
 """Names of policies to paths. No torch here."""
 
-from importlib.resources import files
 from pathlib import Path
 
 from retain.errors import PolicyError
@@ -19,7 +18,7 @@ def resolve(policy: str | Path) -> Path:
         PolicyError: There is no such directory.
     """
     if str(policy) == BASE_NAME:
-        return Path(str(files("retain"))) / "assets" / "compact_base"
+        return Path(__file__).resolve().parents[1] / "assets" / "compact_base"
     path = Path(policy)
     if not path.is_dir():
         raise PolicyError(f"{path} is not a policy directory; give a directory with config.json, or {BASE_NAME}")
