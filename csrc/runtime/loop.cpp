@@ -34,7 +34,6 @@ void Loop::start() {
   try {
     parts_->inference->warm_up();
     open_cameras();
-    parts_->controller->arm();
     record_ = std::thread(run_recorder, parts_);
     std::promise<std::vector<RealtimeGrant>> grants;
     std::future<std::vector<RealtimeGrant>> granted = grants.get_future();

@@ -14,7 +14,16 @@ constexpr Nanoseconds kRecorderPollNs = 20'000'000;
 }  // namespace
 
 void run_tick(std::shared_ptr<LoopParts> parts, std::promise<std::vector<RealtimeGrant>> grants) {
-  grants.set_value(request_realtime(parts->realtime));
+  const std::vector<RealtimeGrant> granted = request_realtime(parts->realtime);
+  try {
+    parts->controller->arm();
+  } catch (const std::exception&) {
+    release_realtime(granted);
+    parts->ending.store(true, std::memory_order_release);
+    grants.set_exception(std::current_exception());
+    return;
+  }
+  grants.set_value(granted);
   Pacer pacer(parts->clock.now_ns(), parts->period_ns);
   bool finished = false;
   while (!finished) {

@@ -9,7 +9,8 @@
 
 namespace retain {
 
-/// Ticks until the controller says that there is nothing left to do. Fulfils `grants` before the first tick.
+/// Arms, then ticks until the controller says that there is nothing left to do. Fulfils `grants` before the first tick,
+/// or passes it the exception of Controller::arm().
 void run_tick(std::shared_ptr<LoopParts> parts, std::promise<std::vector<RealtimeGrant>> grants);
 
 /// Asks the policy whenever the schedule says so.
