@@ -1,4 +1,5 @@
-// The exception tree of the C++ side, the mirror image of retain.errors. bind/module.cpp translates each to its Python twin.
+// The exception tree of the C++ side, the mirror image of retain.errors. bind/module.cpp translates each to its Python
+// twin.
 #pragma once
 
 #include <stdexcept>
@@ -6,7 +7,8 @@
 
 namespace retain {
 
-/// Base of everything retain throws. The message is one sentence for a person: what was found, what was expected, what mends it.
+/// Base of everything retain throws. The message is one sentence for a person: what was found, what was expected, what
+/// mends it.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -3,7 +3,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from retain._core.engine import Engine
 
 STATES: tuple[str, ...]

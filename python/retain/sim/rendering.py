@@ -134,7 +134,12 @@ def _close_at_exit() -> None:
     """Free contexts before MuJoCo's exit handler ends OpenGL: handlers run in the reverse order of registration, so
     ours must be registered after the first context was made, which `weakref.finalize` alone cannot promise.
     """
-    atexit.register(lambda: [renderer.close() for renderer in list(_open)])
+    atexit.register(_close_all)
+
+
+def _close_all() -> None:
+    for renderer in list(_open):
+        renderer.close()
 
 
 def _free(gl: Any, context: Any) -> None:

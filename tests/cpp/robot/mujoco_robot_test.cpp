@@ -28,12 +28,9 @@ const char* const kScene = R"(
 </mujoco>)";
 
 MujocoScene scene() {
-  return {kScene,
-          {0.0, 0.3, 0.0, 0.05, 1.0, 0.0, 0.0, 0.0},
-          {0.0},
-          {"swing"},
-          "suction",
-          {"tip", "cup", {"block"}, {"grip"}, 0.02, 0.01, 0.05}};
+  return {kScene,    {0.0, 0.3, 0.0, 0.05, 1.0, 0.0, 0.0, 0.0},
+          {0.0},     {"swing"},
+          "suction", {"tip", "cup", {"block"}, {"grip"}, 0.02, 0.01, 0.05}};
 }
 
 std::shared_ptr<const mujoco::Library> library() { return mujoco::load_library(RETAIN_LIBMUJOCO); }
@@ -108,15 +105,17 @@ TEST_CASE("a simulation that diverges is a stopped robot, not one that jumps hom
 }
 
 TEST_CASE("what cannot be opened is refused in a sentence") {
-  CHECK_THROWS_WITH_AS((void)mujoco::load_library("/nowhere/libmujoco.so"), doctest::Contains("pip install 'retain-vla[sim]'"),
+  CHECK_THROWS_WITH_AS((void)mujoco::load_library("/nowhere/libmujoco.so"),
+                       doctest::Contains("pip install 'retain-vla[sim]'"), DeviceError);
+  CHECK_THROWS_WITH_AS((void)mujoco::load_library("libm.so.6"), doctest::Contains("no function mj_version"),
                        DeviceError);
-  CHECK_THROWS_WITH_AS((void)mujoco::load_library("libm.so.6"), doctest::Contains("no function mj_version"), DeviceError);
   MujocoScene wrong = scene();
   wrong.joints = {"elbow"};
   CHECK_THROWS_WITH_AS(MujocoRobot(library(), wrong), doctest::Contains("no joint named elbow"), DeviceError);
   wrong = scene();
   wrong.qpos.pop_back();
-  CHECK_THROWS_WITH_AS(MujocoRobot(library(), wrong), doctest::Contains("8 positions and the start gives 7"), DeviceError);
+  CHECK_THROWS_WITH_AS(MujocoRobot(library(), wrong), doctest::Contains("8 positions and the start gives 7"),
+                       DeviceError);
   wrong = scene();
   wrong.xml = "<mujoco><nonsense/></mujoco>";
   CHECK_THROWS_WITH_AS(MujocoRobot(library(), wrong), doctest::Contains("cannot compile the scene"), DeviceError);

@@ -32,9 +32,7 @@ def tiny_policy(seed: int = 0):
     )
     sentences = [text for skill in SKILLS for text in wordings(skill, "train")]
     tokenizer = train_tokenizer(sentences, vocabulary=384, max_tokens=24)
-    config = CompactConfig(
-        channels=8, width=16, heads=2, static_queries=2, backbone_layers=1, expert_layers=1
-    )
+    config = CompactConfig(channels=8, width=16, heads=2, static_queries=2, backbone_layers=1, expert_layers=1)
     return CompactPolicy(spec, config, tokenizer).eval()
 
 
