@@ -11,7 +11,16 @@ from retain.demo.commands import Say, run_command
 from retain.demo.drive import Drive, drive
 from retain.demo.page import Section, render
 from retain.demo.settings import LINE, TEST_SUITES, DemoSettings
-from retain.demo.telling import Story, difference_table, drive_table, driving, headline, main_table, verdict
+from retain.demo.telling import (
+    Story,
+    difference_table,
+    drive_table,
+    driving,
+    headline,
+    main_table,
+    table_title,
+    verdict,
+)
 from retain.errors import ConfigError
 from retain.evaluate import EvaluationResult, evaluate
 from retain.evaluate.plots import plot_alpha_curve, plot_commands, plot_film_strip, plot_main_table
@@ -151,7 +160,7 @@ def _draw(settings: DemoSettings, story: Story, swept: Sweep, choice: Choice) ->
     limits = dict(zip(JOINTS, map(float, LIMITS.velocity), strict=True))
     output = settings.output
     return {
-        "table": plot_main_table(story.result, output / "table.png"),
+        "table": plot_main_table(story.result, output / "table.png", table_title(story)),
         "curve": plot_alpha_curve(swept, output / "alpha.png", choice),
         "components": plot_main_table(_components(swept), output / "components.png", _component_title(swept)),
         "film": plot_film_strip(
@@ -161,7 +170,7 @@ def _draw(settings: DemoSettings, story: Story, swept: Sweep, choice: Choice) ->
         "commands": plot_commands(
             shown.record, output / "commands.png", velocity_limits=limits,
             subtitle=f"{how}; rows every {bundle.manifest.action.dt_s:g} s, commands at"
-                     f" {shown.report.command_rate_hz:.0f} Hz",
+                     f" {shown.report.command_rate_hz:.0f} Hz.",
         ),
     }  # fmt: skip
 
@@ -183,8 +192,8 @@ def _component_title(swept: Sweep) -> str:
     best = max(mixed, key=lambda name: result.rate(name, VALIDATION).value)
     rate, tuned = result.rate(best, VALIDATION), result.rate("finetuned", VALIDATION)
     return (
-        f"By component, {best} does best on moved blocks: {rate.successes}/{rate.n}"
-        f" (all finetuned: {tuned.successes}/{tuned.n})"
+        f"By component: {best} solves {rate.successes}/{rate.n}\nof the moved blocks, everything finetuned"
+        f" {tuned.successes}/{tuned.n}"
     )
 
 

@@ -81,6 +81,16 @@ def headline(story: Story) -> str:
     )
 
 
+def table_title(story: Story) -> str:
+    """The finding of the main table's picture: what was kept, and what became of moved blocks."""
+
+    def solved(suite: str) -> str:
+        merged, tuned, base = (story.result.rate(policy, suite).value for policy in (story.merged, "finetuned", "base"))
+        return f"{_percent(merged)} (finetuned {_percent(tuned)}, base {_percent(base)})"
+
+    return f"{story.merged}: old tasks {solved('generalist')}; moved blocks {solved('ood-position')}"
+
+
 def verdict(story: Story) -> str:
     """What the paired intervals allow one to say about merging, for better or worse."""
     sorted_out: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
