@@ -60,7 +60,7 @@ def plot_alpha_curve(swept: Sweep, path: Path, choice: Choice | None = None, tit
         f"“{result.skill}”; {episodes} episodes per point, the same for every α; bands: 95 % Wilson intervals;"
         f" seed {result.seed}."
     )
-    style.titled(made, title or _finding(swept, points, chosen), subtitle, 84)
+    style.titled(made, title or _finding(swept, points, chosen), subtitle)
     return style.save(made, path)
 
 

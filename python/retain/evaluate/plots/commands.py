@@ -98,7 +98,7 @@ def plot_commands(
         frameon=False, fontsize=8,
     )  # fmt: skip
     note = f"{subtitle} Grey lines: a new chunk takes over.".strip()
-    style.titled(made, title or _finding(log, bent, used), note, 90)
+    style.titled(made, title or _finding(log, bent, used), note)
     return style.save(made, path)
 
 

@@ -48,5 +48,5 @@ def plot_film_strip(
         axes.set_yticks([])
         axes.spines[:].set_color(style.RULE)
         axes.set_xlabel(f"{times[index] - times[0]:.1f} s", fontsize=9, color=style.INK)
-    style.titled(made, title, subtitle, round(15.5 * len(shown)))
+    style.titled(made, title, subtitle)
     return style.save(made, path)

@@ -47,7 +47,7 @@ def plot_main_table(result: EvaluationResult, path: Path, title: str | None = No
         f"“{result.skill}”; {n} episodes per cell, the same for every policy; lines: 95 % Wilson intervals;"
         f" seed {result.seed}."
     )
-    style.titled(made, title or _finding(result), subtitle, round(18 + 26 * len(suites)))
+    style.titled(made, title or _finding(result), subtitle)
     return style.save(made, path)
 
 

@@ -27,6 +27,7 @@ SUITE_STYLE = {
 """Suite → (what it is in plain words, colour, marker)."""
 
 DPI = 150
+_BOLD_CHARACTERS_PER_IN = 9
 
 
 def figure(width_in: float, height_in: float) -> Any:
@@ -36,8 +37,9 @@ def figure(width_in: float, height_in: float) -> Any:
     return made
 
 
-def titled(made: Any, title: str, subtitle: str, width: int) -> None:
-    """Put the finding above a figure, and below it in small print how it was measured; `width` in characters."""
+def titled(made: Any, title: str, subtitle: str) -> None:
+    """Put the finding above a figure, and below it in small print how it was measured."""
+    width = int(_BOLD_CHARACTERS_PER_IN * made.get_figwidth())
     made.suptitle(textwrap.fill(title, width), x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
     made.supxlabel(textwrap.fill(subtitle, round(width * 1.45)), x=0.01, ha="left", fontsize=8, color=SOFT)
 
