@@ -60,8 +60,8 @@ def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cyclictest", default=shutil.which("cyclictest"), metavar="PATH")
-    parser.add_argument("--seconds", type=float, default=5.0, help="per segment (default: 5)")
-    parser.add_argument("--segments", type=int, default=4, help="of each (default: 4)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="per segment (default: 4)")
+    parser.add_argument("--segments", type=int, default=8, help="of each (default: 8)")
     parser.add_argument("--rate", type=float, default=500.0, metavar="HZ")
     parser.add_argument("--joints", type=int, default=14)
     parser.add_argument("--priority", type=int, default=80, help="SCHED_FIFO; 0: the normal class (default: 80)")

@@ -51,7 +51,7 @@ bool Inference::begin() noexcept {
 
 bool Inference::gather(Nanoseconds now_ns) noexcept {
   bool fresh = true;
-  bool complete = true;
+  bool usable = true;
   Nanoseconds oldest_ns = now_ns;
   for (std::size_t i = 0; i < feeds_.size(); ++i) {
     TripleBuffer<Frame>& frames = feeds_[i]->frames;
@@ -62,16 +62,16 @@ bool Inference::gather(Nanoseconds now_ns) noexcept {
     // A bridge that repeats its last frame keeps its number and its sensor time (innate-os #848 gave it fresh stamps on
     // arrival); a stamp from the future is no better than an old one.
     fresh = fresh && frame.number != 0 && age_ns >= 0 && age_ns <= config_.max_frame_age_ns;
-    complete = complete && frame.number != last_number_[i] && frame.sensor_time_ns >= next_observation_ns_ &&
-               frame.height == image.height && frame.width == image.width &&
-               frame.rgb.size() == image.height * image.width * 3;
+    usable = usable && frame.number != last_number_[i] && frame.sensor_time_ns >= next_observation_ns_ &&
+             frame.height == image.height && frame.width == image.width &&
+             frame.rgb.size() == image.height * image.width * 3;
     oldest_ns = std::min(oldest_ns, frame.sensor_time_ns);
     input_.images[i] = frame.rgb;
   }
   if (!fresh && !stale_) ++statistics_.stale_episodes;
   stale_ = !fresh;
   health_.frames_stale.store(stale_, std::memory_order_release);
-  if (!fresh || !complete || !history_.at(oldest_ns, observed_)) return false;
+  if (!fresh || !usable || !history_.at(oldest_ns, observed_)) return false;
   for (std::size_t i = 0; i < feeds_.size(); ++i) last_number_[i] = feeds_[i]->frames.front().number;
   observed_ns_ = oldest_ns;
   codec_.encode_state(observed_.measured, state_);
