@@ -1,6 +1,7 @@
 #include "merge/posix_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -61,7 +62,11 @@ void PosixFile::read_at(std::span<std::byte> bytes, std::uint64_t offset) const 
       throw CheckpointError("cannot read " + path_ + " at byte " + std::to_string(offset) + ": " + reason(errno));
     }
     if (got == 0) {
-      throw CheckpointError(path_ + " ends at byte " + std::to_string(offset) + ", " + std::to_string(bytes.size()) +
+      // The end is asked for: a read that began behind it has not seen where it is.
+      struct stat now{};
+      const std::uint64_t end = ::fstat(descriptor_, &now) == 0 ? static_cast<std::uint64_t>(now.st_size) : offset;
+      throw CheckpointError(path_ + " ends at byte " + std::to_string(end) + ", " +
+                            std::to_string(offset + bytes.size() - end) +
                             " bytes before the tensor that was being read; was it truncated meanwhile?");
     }
     bytes = bytes.subspan(static_cast<std::size_t>(got));
