@@ -67,6 +67,8 @@ bench: set-up
 	$(BIN)/python benchmarks/merge.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/dataset_io.py
+	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/sim_experts.py
 
 clean:
