@@ -39,7 +39,7 @@ def test_the_curve_over_alpha_leaves_out_components_and_says_its_finding(tmp_pat
     from retain.evaluate.plots import style
 
     said = []
-    monkeypatch.setattr(style, "titled", lambda made, title, subtitle, width: said.append((title, subtitle)))
+    monkeypatch.setattr(style, "titled", lambda made, title, subtitle: said.append((title, subtitle)))
     swept = made_up_sweep()
     path = plot_alpha_curve(swept, tmp_path / "curve.png", choose(swept))
     assert size_px(path) == (1350, 720)
