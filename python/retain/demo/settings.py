@@ -12,7 +12,7 @@ LINE = tuple(step / 10 for step in range(11))
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """A demo's size. The defaults take about ten minutes on two cores.
+    """A demo's size. The defaults take about six minutes on two cores.
 
     Attributes:
         output: Folder of everything the demo makes.
