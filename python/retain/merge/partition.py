@@ -16,6 +16,9 @@ STATISTICS = "statistics"
 
 _LISTED = 6
 
+# PyTorch's (lora_A, lora_B, LoRA's embeddings and DoRA's magnitudes) and openpi's (…_lora_a, lora_b).
+_LOW_RANK = re.compile(r"(?:.*[./_])?lora_(?:[aAbB]|embedding_[AB]|magnitude_vector)(?:[./].*)?")
+
 
 @dataclass(frozen=True)
 class Partition:
@@ -62,8 +65,16 @@ def make_partition(
     the same tensor. With neither family nor patterns everything is one component, `all`.
 
     Raises:
-        MergeError: A tensor belongs to no component or to several, or a user pattern matches nothing.
+        MergeError: A tensor belongs to no component or to several, or is a factor of a low-rank update, or a user
+            pattern matches nothing.
     """
+    names = list(names)
+    factors = [name for name in names if _LOW_RANK.fullmatch(name)]
+    if factors:
+        raise MergeError(
+            f"{len(factors)} tensors are factors of a low-rank update, whose mean is not the mean of its factors: "
+            f"{_some(factors)}; fold them into their base weights first, or give the adapter's own directory"
+        )
     own = dict(patterns or {})
     if family is None and not own:
         own = {WHOLE: re.compile(r".*", re.DOTALL)}
