@@ -156,7 +156,7 @@ def test_every_tensor_of_the_built_in_policy_has_a_depth() -> None:
     found = depths(shapes, detect_family({}, shapes))
     assert None not in found.values()
     assert found["language.encoder.0.attention_norm.weight"] == Depth(0, 4)
-    assert found["language.backbone.2.norm1.weight"] == Depth(3, 4)
+    assert found["language.backbone.2.attention_norm.weight"] == Depth(3, 4)
     assert found["action.kv.1.weight"] == found["action.velocity.weight"] == Depth(1, 2)
 
 
