@@ -23,6 +23,15 @@ _STRUCT_CODES: Mapping[str, str] = {
     "I8": "b", "I16": "h", "I32": "i", "I64": "q",
     "U8": "B", "U16": "H", "U32": "I", "U64": "Q", "BOOL": "B",
 }  # fmt: skip
+_STATISTICS_FILES = (
+    "assets/**/norm_stats.json",  # openpi
+    "norm_stats.json",
+    "statistics.json",  # GR00T N1.6 and later
+    "experiment_cfg/metadata.json",  # GR00T N1.5
+    "dataset_statistics.json",  # OpenVLA
+)
+# LeRobot's normalizers, and the steps that normalize for GR00T.
+_STATISTICS_STEP = re.compile(r".*normalizer.*|groot_.*(?:pack_inputs|unnormalize).*")
 _NOT_UNITS = ("count",)  # how many frames were counted says nothing about units
 
 
@@ -77,10 +86,13 @@ def _all_sources(checkpoint: Checkpoint) -> Iterator[tuple[str, Iterator[tuple[s
         if pipeline.exists():
             for state in _processor_states(pipeline):
                 yield state.name, _read_tensors(read_header(state).tensors)
-    for pattern in ("assets/**/norm_stats.json", "norm_stats.json", "statistics.json", "dataset_statistics.json"):
+    for pattern in _STATISTICS_FILES:
         for file in sorted(checkpoint.directory.glob(pattern)):
             relative = str(file.relative_to(checkpoint.directory))
             yield relative, _flatten(relative, read_json_object(file))
+    by_data_set = checkpoint.config.get("norm_stats")  # OpenVLA's, which a finetuned policy has as a file
+    if isinstance(by_data_set, dict) and not (checkpoint.directory / "dataset_statistics.json").exists():
+        yield "config.json", _flatten("dataset_statistics.json", by_data_set)
 
 
 def _processor_states(pipeline: Path) -> Iterator[Path]:
@@ -89,7 +101,7 @@ def _processor_states(pipeline: Path) -> Iterator[Path]:
         raise CheckpointError(f"{pipeline} has no list of steps; copy it again")
     for step in steps:
         name, state = step.get("registry_name", ""), step.get("state_file")
-        if state is None or "normalizer" not in str(name):
+        if state is None or not _STATISTICS_STEP.fullmatch(str(name)):
             continue
         if not isinstance(state, str) or Path(state).name != state:
             raise CheckpointError(f"{pipeline} names the state file {state!r}, which is not a file beside it")

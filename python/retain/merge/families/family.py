@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from retain.merge.families.heads import Heads
@@ -30,10 +30,10 @@ class Family:
         rows: Tensors whose first axis is a list of independent parts, as robots or layers: merged row by row.
         stacks: Its layers in order, where their names do not say it plainly enough.
         heads: The affine layers next to the data, given config.json.
-        must_agree: Keys of config.json that change what the weights mean without changing their shapes. A dot goes one
-            level down.
-        must_agree_where_shared: Keys of config.json that hold an object by robot or data set: what both ends have an
-            entry for must be the same in both.
+        must_agree: Settings that change what the weights mean without changing their shapes: keys of config.json, where
+            a dot goes one level down. `file.json:key` is a key of another file.
+        must_agree_where_shared: Settings that are objects by robot or data set, and which keys of such an entry count
+            (all if none are given): entries that both ends have must be the same. `file.json:` is a whole file.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Family:
     stacks: tuple[Stack, ...] = ()
     heads: Callable[[Mapping[str, Any]], Heads] = no_heads
     must_agree: tuple[str, ...] = ()
-    must_agree_where_shared: tuple[str, ...] = ()
+    must_agree_where_shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def canonical(self, tensor: str) -> str:
         """A tensor's name without what only some formats add to it."""

@@ -23,6 +23,15 @@ _LM_HEAD = r"backbone\.(?:(?:eagle_model|model)\.language_model\.|model\.)lm_hea
 _ADAPTER = r"backbone\.(?:eagle_linear|linear)\..+"
 _HEAD = r"action_head\."
 _DIT = _HEAD + r"model\."
+_PROCESSING = (
+    "use_relative_action",
+    "use_relative_actions",
+    "use_percentiles",
+    "use_mean_std",
+    "clip_outliers",
+    "apply_sincos_state_encoding",
+    "exclude_state",
+)
 
 
 def _heads(config: Mapping[str, Any]) -> Heads:
@@ -83,11 +92,12 @@ GROOT = Family(
         "use_alternate_vl_dit",
         "attend_text_every_n_blocks",
         "num_timestep_buckets",
-        "use_relative_action",
-        "use_relative_actions",
-        "use_percentiles",
-        "use_mean_std",
-        "apply_sincos_state_encoding",
         "state_history_length",
+        *_PROCESSING,
+        *(f"processor_config.json:processor_kwargs.{key}" for key in _PROCESSING),
     ),
+    must_agree_where_shared={
+        "embodiment_id.json:": (),  # which row of the head is whose
+        "processor_config.json:processor_kwargs.modality_configs": ("state", "action"),
+    },
 )

@@ -57,5 +57,5 @@ OPENVLA = Family(
     ),
     heads=_heads,
     must_agree=("n_action_bins", "arch_specifier", "image_resize_strategy", "image_sizes", "timm_model_ids"),
-    must_agree_where_shared=("norm_stats",),
+    must_agree_where_shared={"norm_stats": ("action", "proprio")},
 )

@@ -27,6 +27,8 @@ def _heads(config: Mapping[str, Any]) -> Heads:
     kind = config.get("type")
     if kind == "pi0":
         return Heads(inputs={"observation.state": ("state_proj",)}, refusals={"action": FLOW})
+    if config.get("use_proprioceptive_memory"):
+        return Heads(refusals={"action": FLOW, "observation.state": "it remembers normalized states of the past"})
     return Heads(refusals={"action": TOKENS if kind == "pi0_fast" else FLOW, "observation.state": STATE_AS_TEXT})
 
 
