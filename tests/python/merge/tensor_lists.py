@@ -1,8 +1,9 @@
 """The real tensor lists of policies, from instantiated models: every name, dtype and shape, without the numbers.
 
 `tensors/*.json` has a line [name, dtype, shape] per tensor, or [name, dtype, shape, n] where `*` in the name stands for
-0 to n-1. LeRobot 0.4.4 (ACT, Diffusion Policy, SmolVLA, GR00T N1.5), LeRobot 0.6.2 (π0, π0.5, π0-FAST, GR00T N1.7),
-openpi's converter (the JAX names), OpenVLA-OFT's model code (OpenVLA).
+0 to n-1. LeRobot 0.4.4 (ACT, Diffusion Policy, SmolVLA, GR00T N1.5's head), LeRobot 0.6.2 (π0, π0.5, π0-FAST, GR00T
+N1.7 and N1.6's head), transformers (the backbones of GR00T N1.5 and N1.6, put together as NVIDIA's code does), openpi's
+converter (the JAX names), OpenVLA-OFT's model code (OpenVLA).
 """
 
 import json

@@ -91,6 +91,8 @@ def test_every_tensor_of_a_real_policy_has_a_depth(name: str) -> None:
         ("smolvla", "model.vlm_with_expert.lm_expert.layers.5.mlp.up_proj.weight", Depth(5, 16)),
         ("smolvla", "model.action_out_proj.weight", Depth(15, 16)),
         ("smolvla", "model.vlm_with_expert.vlm.model.connector.modality_projection.proj.weight", Depth(11, 12)),
+        ("groot_n1_6", "action_head.vlln.weight", Depth(0, 32)),
+        ("groot_n1_6", "action_head.mask_token", Depth(0, 32)),
         ("groot_n1_7", "_groot_model.backbone.model.model.visual.merger.norm.weight", Depth(23, 24)),
         ("groot_n1_7", "_groot_model.action_head.model.transformer_blocks.31.ff.net.2.bias", Depth(31, 32)),
         ("groot_n1_7", "_groot_model.action_head.state_encoder.layer1.W", Depth(0, 32)),

@@ -12,6 +12,7 @@ FAMILY = {
     "diffusion": "diffusion",
     "diffusion_batch_norm": "diffusion",
     "groot_n1_5": "groot",
+    "groot_n1_6": "groot",
     "groot_n1_7": "groot",
     "openvla": "openvla",
     "openvla_oft_action_head": "openvla",
@@ -30,6 +31,7 @@ COUNTS = {
     "diffusion": {"vision": 65, "action": 148},
     "diffusion_batch_norm": {"vision": 250, "action": 148},
     "groot_n1_5": {"vision": 450, "language": 135, "action": 316},
+    "groot_n1_6": {"vision": 454, "language": 179, "action": 474},
     "groot_n1_7": {"vision": 315, "language": 179, "action": 537},
     "openvla": {"vision": 691, "language": 291},
     "openvla_oft_action_head": {"action": 16},
@@ -73,6 +75,11 @@ COMPONENT = {
         "backbone.eagle_model.language_model.lm_head.weight": "language",
         "backbone.eagle_linear.weight": "action",
         "action_head.future_tokens.weight": "action",
+    },
+    "groot_n1_6": {
+        "backbone.model.mlp1.3.weight": "vision",
+        "backbone.model.language_model.lm_head.weight": "language",
+        "action_head.mask_token": "action",
     },
     "groot_n1_7": {
         "_groot_model.backbone.model.model.visual.deepstack_merger_list.2.linear_fc1.weight": "vision",

@@ -79,8 +79,10 @@ GROOT = Family(
         ),
         stack(
             _DIT + r"transformer_blocks\.(\d+)\..+",
-            before=_HEAD
-            + r"(?:(?:model\.timestep_encoder|state_encoder|action_encoder|future_tokens|position_embedding)\..+"
+            # In N1.6 no layers of their own adapt the language model's output.
+            before=rf"{_ADAPTER}|"
+            + _HEAD
+            + r"(?:(?:vlln|model\.timestep_encoder|state_encoder|action_encoder|future_tokens|position_embedding)\..+"
             r"|mask_token)",
             after=_HEAD + r"(?:model\.proj_out_[12]|action_decoder)\..+",
         ),
