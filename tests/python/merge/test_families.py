@@ -164,6 +164,16 @@ def test_jax_names_are_read_in_every_spelling(spelling: str) -> None:
         assert BY_NAME["pi0-jax"].claims(spelling.format(flat)) == BY_NAME["pi0-jax"].claims(tensor)
 
 
+def test_the_language_model_is_found_where_older_transformers_put_it() -> None:
+    old = {
+        "model.paligemma_with_expert.paligemma.language_model.model.layers.3.mlp.up_proj.weight": "language",
+        "model.paligemma_with_expert.paligemma.language_model.lm_head.weight": "language",
+        "model.paligemma_with_expert.paligemma.vision_tower.vision_model.post_layernorm.bias": "vision",
+        "model.paligemma_with_expert.paligemma.multi_modal_projector.linear.bias": "vision",
+    }
+    assert {name: BY_NAME["pi0"].claims(name) for name in old} == {name: [part] for name, part in old.items()}
+
+
 def test_low_rank_factors_are_in_no_component_of_the_jax_family() -> None:
     for name in ("attn/q_einsum/lora_a", "attn/q_einsum_1/lora_b", "mlp/gating_einsum_lora_a", "mlp_1/linear_lora_b"):
         assert BY_NAME["pi0-jax"].claims(f"PaliGemma/llm/layers/{name}") == []

@@ -226,6 +226,18 @@ def test_what_the_bases_statistics_cannot_express_is_refused(tmp_path: Path) -> 
         folded(base, finetuned)
 
 
+def test_a_channel_that_is_the_same_constant_at_both_ends_stays_as_it_is(tmp_path: Path) -> None:
+    here, there = units(np.random.default_rng(5), "MEAN_STD"), units(np.random.default_rng(6), "MEAN_STD")
+    for end in (here, there):
+        end[ACTION][0][2], end[ACTION][1][2] = 0.25, 0.0
+    finetuned = regressor(1)
+    base = write(tmp_path / "base", regressor(0), here, "MEAN_STD")
+    new = folded(base, write(tmp_path / "finetuned", finetuned, there, "MEAN_STD"))
+    head = finetuned.action_head.weight.detach().numpy()
+    assert np.array_equal(new["model.action_head.weight"][2], head[2])
+    assert not np.array_equal(new["model.action_head.weight"][1], head[1])
+
+
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
 def test_layers_of_any_float_dtype_are_read_exactly(tmp_path: Path, dtype: str) -> None:
     here, there = units(np.random.default_rng(1), "MEAN_STD"), units(np.random.default_rng(2), "MEAN_STD")
