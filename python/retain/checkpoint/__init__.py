@@ -5,13 +5,16 @@
 """
 
 from retain.checkpoint.atomic_directory import atomic_directory
-from retain.checkpoint.checkpoint import Checkpoint, open_checkpoint
+from retain.checkpoint.checkpoint import Adapter, Checkpoint
 from retain.checkpoint.hashing import sha256_files
+from retain.checkpoint.json_object import read_json_object
+from retain.checkpoint.open import open_checkpoint
 from retain.checkpoint.safetensors_header import Header, TensorInfo, build_header, read_header
 from retain.checkpoint.sidecars import copy_sidecars, find_sidecars
 from retain.checkpoint.statistics import Statistics, read_statistics
 
 __all__ = [
+    "Adapter",
     "Checkpoint",
     "Header",
     "Statistics",
@@ -22,6 +25,7 @@ __all__ = [
     "find_sidecars",
     "open_checkpoint",
     "read_header",
+    "read_json_object",
     "read_statistics",
     "sha256_files",
 ]

@@ -8,11 +8,13 @@ header is read here, whatever the file's size.
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from retain.checkpoint.json_object import MAX_BYTES, parse_object, shorten
 from retain.errors import CheckpointError
 
 DTYPE_BYTES: Mapping[str, int] = {
@@ -23,11 +25,10 @@ DTYPE_BYTES: Mapping[str, int] = {
 }  # fmt: skip
 """Bytes per element of every dtype that fills whole bytes."""
 
-MAX_HEADER_BYTES = 100_000_000
-"""The limit of the reference implementation; a larger length is a corrupt or hostile file."""
-
 _LENGTH_BYTES = 8
 _ALIGNMENT = 8
+_MAX_DIMENSIONS = 64  # torch's and numpy's own limit; the product of a million sizes takes minutes
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # would break lines, or move the cursor, wherever the name is shown
 
 
 @dataclass(frozen=True)
@@ -151,32 +152,14 @@ def _broken(file: Path, found: str) -> CheckpointError:
 def _check_length(file: Path, length: int, file_bytes: int) -> None:
     if length > file_bytes - _LENGTH_BYTES:
         raise _broken(file, f"announces a header of {length} bytes but is {file_bytes} bytes long")
-    if length > MAX_HEADER_BYTES:
-        raise _broken(file, f"announces a header of {length} bytes, more than the allowed {MAX_HEADER_BYTES}")
+    if length > MAX_BYTES:
+        raise _broken(file, f"announces a header of {length} bytes, more than the allowed {MAX_BYTES}")
 
 
 def _parse(file: Path, text: bytes) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            seen: set[str] = set()
-            twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-            raise _broken(file, f"has the key {twice!r} twice")
-        return found
-
     if not text.startswith(b"{"):
         raise _broken(file, f"has a header that starts with {text[:1]!r}, not with '{{'")
-    try:
-        entries = json.loads(text.decode(), object_pairs_hook=unique)
-    except UnicodeDecodeError as error:
-        raise _broken(file, f"has a header that is not UTF-8 (byte {error.start})") from error
-    except RecursionError as error:
-        raise _broken(file, "has a header nested too deeply") from error
-    except ValueError as error:
-        raise _broken(file, f"has a header that is not JSON ({error})") from error
-    if not isinstance(entries, dict):
-        raise _broken(file, "has a header that is not a JSON object")
-    return entries
+    return parse_object(text, lambda found: _broken(file, f"has a header that {found}"))
 
 
 def _metadata(file: Path, entry: Any) -> dict[str, str]:
@@ -190,21 +173,30 @@ def _is_natural(value: Any) -> bool:
 
 
 def _tensor(file: Path, name: str, entry: Any, start: int, file_bytes: int) -> TensorInfo:
+    if _CONTROL.search(name):
+        raise _broken(file, f"has control characters in the name {shorten(name)}")
+    called = shorten(name)
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise _broken(file, f"describes {name!r} by something other than dtype, shape and data_offsets")
+        raise _broken(file, f"describes {called} by something other than dtype, shape and data_offsets")
     dtype, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
-        raise CheckpointError(f"{file}: {name!r} has the dtype {dtype!r}; supported are {', '.join(DTYPE_BYTES)}")
+        raise CheckpointError(
+            f"{file}: {called} has the dtype {shorten(dtype)}; supported are {', '.join(DTYPE_BYTES)}"
+        )
     if not isinstance(shape, list) or not all(map(_is_natural, shape)):
-        raise _broken(file, f"gives {name!r} the shape {shape!r}, which is not a list of sizes")
+        raise _broken(file, f"gives {called} the shape {shorten(shape)}, which is not a list of sizes")
+    if len(shape) > _MAX_DIMENSIONS:
+        raise _broken(file, f"gives {called} {len(shape)} dimensions, more than {_MAX_DIMENSIONS}")
     if not isinstance(span, list) or len(span) != 2 or not all(map(_is_natural, span)):
-        raise _broken(file, f"gives {name!r} the span {span!r}, which is not [begin, end]")
+        raise _broken(file, f"gives {called} the span {shorten(span)}, which is not [begin, end]")
     begin, end = span
     if not begin <= end <= file_bytes - start:
-        raise _broken(file, f"puts {name!r} at bytes {begin} to {end} of its {file_bytes - start} bytes of data")
+        raise _broken(
+            file, f"puts {called} at bytes {shorten(begin)} to {shorten(end)} of its {file_bytes - start} bytes of data"
+        )
     needed = math.prod(shape) * DTYPE_BYTES[dtype]
     if end - begin != needed:
-        raise _broken(file, f"gives {name!r} {end - begin} bytes, but {dtype} {shape} takes {needed}")
+        raise _broken(file, f"gives {called} {end - begin} bytes, but {dtype} {shorten(shape)} takes {shorten(needed)}")
     return TensorInfo(dtype, tuple(shape), file, start + begin, end - begin)
 
 
@@ -213,9 +205,9 @@ def _check_cover(file: Path, tensors: list[tuple[str, TensorInfo]], start: int, 
     reached, before = start, "the header"
     for name, tensor in tensors:
         if tensor.offset < reached:
-            raise _broken(file, f"lets {name!r} overlap {before} by {reached - tensor.offset} bytes")
+            raise _broken(file, f"lets {shorten(name)} overlap {before} by {reached - tensor.offset} bytes")
         if tensor.offset > reached:
-            raise _broken(file, f"leaves a gap of {tensor.offset - reached} bytes between {before} and {name!r}")
-        reached, before = tensor.offset + tensor.nbytes, repr(name)
+            raise _broken(file, f"leaves a gap of {tensor.offset - reached} bytes between {before} and {shorten(name)}")
+        reached, before = tensor.offset + tensor.nbytes, shorten(name)
     if reached != file_bytes:
         raise _broken(file, f"has {file_bytes - reached} bytes after its last tensor")

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retain.checkpoint.checkpoint import Checkpoint, read_json_object
+from retain.checkpoint.checkpoint import Checkpoint
+from retain.checkpoint.json_object import read_json_object, shorten
 from retain.checkpoint.safetensors_header import TensorInfo, read_header
+from retain.checkpoint.weight_files import is_file
 from retain.errors import CheckpointError
 
 Values = tuple[float, ...]
@@ -27,11 +29,12 @@ _STATISTICS_FILES = (
     "assets/**/norm_stats.json",  # openpi
     "norm_stats.json",
     "statistics.json",  # GR00T N1.6 and later
-    "experiment_cfg/metadata.json",  # GR00T N1.5
     "dataset_statistics.json",  # OpenVLA
 )
 # LeRobot's normalizers, and the steps that normalize for GR00T.
 _STATISTICS_STEP = re.compile(r".*normalizer.*|groot_.*(?:pack_inputs|unnormalize).*")
+_GROOT_N1_5 = "experiment_cfg/metadata.json"  # the same as statistics.json since N1.6, among other things
+_MAX_NAME = 4096
 _NOT_UNITS = ("count",)  # how many frames were counted says nothing about units
 
 
@@ -79,7 +82,7 @@ def _all_sources(checkpoint: Checkpoint) -> Iterator[tuple[str, Iterator[tuple[s
     buffers = {name: info for name, info in checkpoint.tensors.items() if STATISTICS_BUFFER.fullmatch(name)}
     if buffers:
         yield "the weights", _read_tensors(buffers)
-    if checkpoint.kind == "file":
+    if checkpoint.is_bare:
         return
     for name in ("policy_preprocessor.json", "policy_postprocessor.json"):
         pipeline = checkpoint.directory / name
@@ -93,6 +96,14 @@ def _all_sources(checkpoint: Checkpoint) -> Iterator[tuple[str, Iterator[tuple[s
     by_data_set = checkpoint.config.get("norm_stats")  # OpenVLA's, which a finetuned policy has as a file
     if isinstance(by_data_set, dict) and not (checkpoint.directory / "dataset_statistics.json").exists():
         yield "config.json", _flatten("dataset_statistics.json", by_data_set)
+    metadata = checkpoint.directory / _GROOT_N1_5
+    if metadata.exists():
+        by_robot = {
+            robot: entry["statistics"]
+            for robot, entry in read_json_object(metadata).items()
+            if isinstance(entry, dict) and isinstance(entry.get("statistics"), dict)
+        }
+        yield _GROOT_N1_5, _flatten("statistics.json", by_robot)
 
 
 def _processor_states(pipeline: Path) -> Iterator[Path]:
@@ -103,10 +114,10 @@ def _processor_states(pipeline: Path) -> Iterator[Path]:
         name, state = step.get("registry_name", ""), step.get("state_file")
         if state is None or not _STATISTICS_STEP.fullmatch(str(name)):
             continue
-        if not isinstance(state, str) or Path(state).name != state:
-            raise CheckpointError(f"{pipeline} names the state file {state!r}, which is not a file beside it")
-        if not (pipeline.parent / state).is_file():
-            raise CheckpointError(f"{pipeline} names {state}, which is missing; copy the whole directory")
+        if not isinstance(state, str) or Path(state).name != state or not state.isprintable():
+            raise CheckpointError(f"{pipeline} names the state file {shorten(state)}, which is not a file beside it")
+        if not is_file(pipeline.parent / state):
+            raise CheckpointError(f"{pipeline} names {shorten(state)}, which is missing; copy the whole directory")
         yield pipeline.parent / state
 
 
@@ -123,19 +134,38 @@ def _read_tensors(tensors: Mapping[str, TensorInfo]) -> Iterator[tuple[str, Valu
 
 
 def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Values]]:
-    """Leaves of a JSON object as (path, numbers); what is not numbers (names, flags) is no statistic."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _flatten(f"{prefix}.{name}", inner)
-        return
-    numbers = list(_numbers(value))
-    if all(isinstance(number, int | float) for number in numbers):
-        yield prefix, tuple(map(float, numbers))
+    """Leaves of a JSON object as (path, numbers); what is not numbers (names, flags) is no statistic.
+
+    Without recursion: the depth of a file from elsewhere is its own.
+    """
+    left = [(prefix, value)]
+    while left:
+        path, found = left.pop()
+        if len(path) > _MAX_NAME:  # every leaf would repeat it
+            raise CheckpointError(f"{prefix} has a statistic's name of {len(path)} letters; copy it again")
+        if isinstance(found, dict):
+            left += [(f"{path}.{name}", inner) for name, inner in reversed(found.items())]
+        elif (numbers := _numbers(found)) is not None:
+            yield path, numbers
 
 
-def _numbers(value: Any) -> Iterator[Any]:
-    if isinstance(value, list):
-        for inner in value:
-            yield from _numbers(inner)
-    else:
-        yield value
+def _numbers(value: Any) -> Values | None:
+    """The numbers of a list of lists in order, or None where it holds something else."""
+    numbers = []
+    left = [value]
+    while left:
+        found = left.pop()
+        if isinstance(found, list):
+            left += reversed(found)
+        elif isinstance(found, int | float):
+            numbers.append(_as_float(found))
+        else:
+            return None
+    return tuple(numbers)
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer beyond float64's range
+        return math.inf if number > 0 else -math.inf

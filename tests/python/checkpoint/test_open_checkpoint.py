@@ -73,16 +73,11 @@ def refuse(path: Path, match: str) -> None:
 def test_what_is_not_a_checkpoint_is_said_so(tmp_path: Path) -> None:
     refuse(tmp_path / "absent", "does not exist; give a policy directory")
     refuse(tmp_path, "is not a policy: it has neither model.safetensors nor a shard index")
-    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80")
-    refuse(tmp_path, r"only pickled weights \(pytorch_model.bin\)")
-    refuse(tmp_path / "pytorch_model.bin", "is a pickle")
-    (tmp_path / "adapter_config.json").write_text("{}")
-    refuse(tmp_path, "is a PEFT adapter")
-
-
-def test_a_training_checkpoint_points_to_the_policy_in_it(tmp_path: Path) -> None:
-    write_single(tmp_path / "pretrained_model")
-    refuse(tmp_path, "give .*pretrained_model")
+    (tmp_path / "notes.safetensors").write_bytes(b"")
+    (tmp_path / "more.safetensors").write_bytes(b"")
+    refuse(tmp_path, r"several weight files and no index \(more.safetensors, notes.safetensors\)")
+    (tmp_path / ("x" * 255)).mkdir()
+    refuse(tmp_path / ("x" * 255) / ("y" * 256), "cannot read .* File name too long")
 
 
 def test_incomplete_or_lying_shards_are_refused(tmp_path: Path) -> None:
@@ -99,6 +94,10 @@ def test_incomplete_or_lying_shards_are_refused(tmp_path: Path) -> None:
     refuse(tmp_path, "puts 'layer0' in model-00002.*, but it is in model-00001")
     rewrite(layer0="../secret.safetensors")
     refuse(tmp_path, "is not a file beside it")
+    rewrite(layer0="x" * 300)
+    refuse(tmp_path, "which is missing")
+    rewrite(layer0="model\x00.safetensors")
+    refuse(tmp_path, r"names 'model.x00.safetensors', which is not a file beside it")
     rewrite(layer0="model-00003-of-00003.safetensors")
     refuse(tmp_path, "which is missing")
     index.write_text("{")
@@ -113,7 +112,7 @@ def test_incomplete_or_lying_shards_are_refused(tmp_path: Path) -> None:
 def test_a_tensor_in_two_shards_is_refused(tmp_path: Path) -> None:
     write_shards(tmp_path, index=False)
     save_file({"layer0": np.ones(1, np.float32)}, tmp_path / SHARDS[1])
-    refuse(tmp_path, "layer0 is both in")
+    refuse(tmp_path, "layer0. is both in")
 
 
 def test_a_rewritten_file_is_noticed(tmp_path: Path) -> None:
@@ -139,7 +138,7 @@ def test_statistics_are_found_in_openpi_assets(tmp_path: Path) -> None:
 def test_a_missing_statistics_file_is_an_error(tmp_path: Path) -> None:
     step = {"registry_name": "normalizer_processor", "state_file": "gone.safetensors"}
     write_single(tmp_path, policy_preprocessor__json=json.dumps({"steps": [step]}))
-    with pytest.raises(CheckpointError, match=r"names gone\.safetensors, which is missing"):
+    with pytest.raises(CheckpointError, match=r"names 'gone\.safetensors', which is missing"):
         read_statistics(open_checkpoint(tmp_path))
 
 
