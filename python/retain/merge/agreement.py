@@ -35,7 +35,7 @@ def check_agreement(base: Checkpoint, finetuned: Checkpoint, family: Family | No
                 "in the finetuned policy, so the same weights mean different things; "
                 "finetune again with the base's setting"
             )
-    if "file" in (base.kind, finetuned.kind):
+    if base.is_bare or finetuned.is_bare:
         return
     for name in _TOKENIZERS:
         ends = (base.directory / name, finetuned.directory / name)
@@ -78,7 +78,7 @@ def _value(checkpoint: Checkpoint, setting: str) -> Any:
     file, _, path = setting.rpartition(":")
     value: Any = checkpoint.config
     if file:
-        if checkpoint.kind == "file" or not (checkpoint.directory / file).exists():
+        if checkpoint.is_bare or not (checkpoint.directory / file).exists():
             return _ABSENT
         value = read_json_object(checkpoint.directory / file)
     for key in path.split(".") if path else ():

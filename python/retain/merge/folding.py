@@ -10,8 +10,10 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import mul
+from typing import TypeVar
 
-from retain.checkpoint import Checkpoint, TensorInfo
+from retain.checkpoint import Adapter, Checkpoint, TensorInfo
 from retain.errors import CheckpointError, MergeError
 from retain.merge.families import Family, Heads
 from retain.merge.normalizer import Change, Normalized, input_changes, output_changes
@@ -76,10 +78,12 @@ def fold_normalization(
     for feature, (first, second) in features.items():
         for layer in heads.inputs.get(feature, ()):
             weight, bias = _names(base, family, layer)
-            folded.update(_fold_input(finetuned, family, weight, bias, input_changes(first, second)))
+            read = _read(base, finetuned, family, weight), _read(base, finetuned, family, bias)
+            folded.update(_fold_input((weight, bias), read, input_changes(first, second)))
         for layer in heads.outputs.get(feature, ()):
             weight, bias = _names(base, family, layer)
-            folded.update(_fold_output(finetuned, family, weight, bias, _movable(feature, first, second)))
+            read = _read(base, finetuned, family, weight), _read(base, finetuned, family, bias)
+            folded.update(_fold_output((weight, bias), read, _movable(feature, first, second)))
     return folded
 
 
@@ -106,10 +110,17 @@ def _names(base: Checkpoint, family: Family, layer: str) -> tuple[str, str]:
         ) from None
 
 
-def _fold_input(
-    finetuned: Checkpoint, family: Family, weight: str, bias: str, changes: Sequence[Change]
-) -> dict[str, Replacement]:
-    w, b = _read(finetuned, family, weight), _read(finetuned, family, bias)
+@dataclass(frozen=True)
+class _Tensor:
+    shape: tuple[int, ...]
+    values: Sequence[float]
+
+
+Layer = tuple[_Tensor, _Tensor]
+
+
+def _fold_input(names: tuple[str, str], layer: Layer, changes: Sequence[Change]) -> dict[str, Replacement]:
+    (weight, bias), (w, b) = names, layer
     rows, columns = _layer_shape(weight, w, b)
     # Policies of a fixed width pad a shorter input with zeros: the columns beyond the channels are never used.
     if columns < len(changes):
@@ -122,10 +133,8 @@ def _fold_input(
     return {weight: _replacement(w.shape, scaled), bias: _replacement(b.shape, shifted)}
 
 
-def _fold_output(
-    finetuned: Checkpoint, family: Family, weight: str, bias: str, changes: Sequence[Change]
-) -> dict[str, Replacement]:
-    w, b = _read(finetuned, family, weight), _read(finetuned, family, bias)
+def _fold_output(names: tuple[str, str], layer: Layer, changes: Sequence[Change]) -> dict[str, Replacement]:
+    (weight, bias), (w, b) = names, layer
     rows, columns = _layer_shape(weight, w, b)
     if rows != len(changes):
         raise MergeError(f"{weight} writes {rows} numbers, but the statistics have {len(changes)} channels")
@@ -136,12 +145,6 @@ def _fold_output(
     ]
     shifted = [value * scale + shift for value, (scale, shift) in zip(b.values, changes, strict=True)]
     return {weight: _replacement(w.shape, scaled), bias: _replacement(b.shape, shifted)}
-
-
-@dataclass(frozen=True)
-class _Tensor:
-    shape: tuple[int, ...]
-    values: Sequence[float]
 
 
 def _layer_shape(name: str, weight: _Tensor, bias: _Tensor) -> tuple[int, int]:
@@ -158,11 +161,37 @@ def _replacement(shape: tuple[int, ...], values: Sequence[float]) -> Replacement
     return Replacement(shape, struct.pack(f"<{len(values)}d", *values))
 
 
-def _read(checkpoint: Checkpoint, family: Family, name: str) -> _Tensor:
-    for other, info in checkpoint.tensors.items():
-        if family.canonical(other) == family.canonical(name):
-            return _Tensor(info.shape, _values(info, other))
-    raise MergeError(f"the finetuned policy {checkpoint.path} has no tensor {name}")
+def _read(base: Checkpoint, finetuned: Checkpoint, family: Family, name: str) -> _Tensor:
+    """A tensor of the finetuned policy, also where that is only an adapter: then what it leaves alone is the base's."""
+    canonical = family.canonical(name)
+    if (own := _find(finetuned.tensors, family, canonical)) is not None:
+        return _Tensor(own.shape, _values(own, name))
+    if not finetuned.adapters:
+        raise MergeError(f"the finetuned policy {finetuned.path} has no tensor {name}")
+    info = base.tensors[name]
+    values = _values(info, name)
+    if (adapter := _find(finetuned.adapters, family, canonical)) is not None:
+        values = _adapted(name, info.shape, values, adapter)
+    return _Tensor(info.shape, values)
+
+
+_Found = TypeVar("_Found")
+
+
+def _find(named: Mapping[str, _Found], family: Family, canonical: str) -> _Found | None:
+    return next((found for name, found in named.items() if family.canonical(name) == canonical), None)
+
+
+def _adapted(name: str, shape: tuple[int, ...], values: Sequence[float], adapter: Adapter) -> Sequence[float]:
+    """W + s·B·A, row-major."""
+    rows, columns = adapter.b.shape[0], adapter.a.shape[1]
+    if shape != (rows, columns):
+        raise MergeError(f"{name} is {list(shape)}, but the adapter changes it by {[rows, columns]}")
+    a = _matrix(_values(adapter.a, f"lora_A of {name}"), adapter.rank, columns)
+    b = _matrix(_values(adapter.b, f"lora_B of {name}"), rows, adapter.rank)
+    lines = list(zip(*a, strict=True))
+    update = [adapter.scale * math.fsum(map(mul, line, column)) for line in b for column in lines]
+    return [value + change for value, change in zip(values, update, strict=True)]
 
 
 def _values(info: TensorInfo, name: str) -> Sequence[float]:

@@ -106,8 +106,8 @@ def read_normalizer(checkpoint: Checkpoint, statistics: Statistics) -> Mapping[s
     Raises:
         CheckpointError: A processor file is broken, or lacks a statistic that its mode needs.
     """
-    steps = [] if checkpoint.kind == "file" else list(_steps(checkpoint))
-    if not steps or any("norm_map" not in step or "features" not in step for step in steps):
+    steps = [] if checkpoint.is_bare else list(_steps(checkpoint))
+    if not steps or not all(isinstance(step.get(key), dict) for step in steps for key in ("norm_map", "features")):
         return None
     found: dict[str, Normalized] = {}
     for step in steps:
@@ -127,16 +127,22 @@ def _steps(checkpoint: Checkpoint) -> Iterator[Mapping[str, Any]]:
             continue
         for step in read_json_object(pipeline).get("steps", []):
             if str(step.get("registry_name", "")) in ("normalizer_processor", "unnormalizer_processor"):
-                yield step.get("config", {})
+                config = step.get("config")
+                yield config if isinstance(config, dict) else {}
 
 
 def _features(
     checkpoint: Checkpoint, step: Mapping[str, Any], statistics: Statistics
 ) -> Iterator[tuple[str, Normalized]]:
     chosen = step.get("normalize_observation_keys")
+    epsilon = step.get("eps", _EPSILON)
+    if not isinstance(epsilon, int | float):
+        raise CheckpointError(f"{checkpoint.path} has a normalizer whose eps is {epsilon!r}; expected a number")
     for feature, description in step["features"].items():
+        if not isinstance(description, dict):
+            raise CheckpointError(f"{checkpoint.path} has a normalizer whose feature {feature} has no type")
         kind = str(description.get("type"))
-        mode = step["norm_map"].get(kind, "IDENTITY")
+        mode = str(step["norm_map"].get(kind, "IDENTITY"))
         has = [name for name in statistics.values if name.rpartition(".")[0] == feature]
         if mode == "IDENTITY" or not has or (kind != "ACTION" and chosen is not None and feature not in chosen):
             continue
@@ -147,4 +153,4 @@ def _features(
             if name not in statistics.values:
                 raise CheckpointError(f"{checkpoint.path} normalizes by {mode} but has no statistic {name}")
         low, high = (statistics.values[name] for name in names)
-        yield feature, Normalized(kind, mode, float(step.get("eps", _EPSILON)), low, high)
+        yield feature, Normalized(kind, mode, float(epsilon), low, high)

@@ -1,5 +1,6 @@
 """Other statistics at the finetuned end: what blind merging does to actions, and that folding is exact."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from retain.merge.normalization import check_normalization
 from torch import nn
 
 from .lerobot_directory import STATISTICS_OF, TYPES, normalize, unnormalize, write_lerobot
+from .policies import write_weights
 
 STATE, ENVIRONMENT, ACTION = "observation.state", "observation.environment_state", "action"
 MODES = sorted(STATISTICS_OF)
@@ -252,6 +254,36 @@ def test_layers_of_any_float_dtype_are_read_exactly(tmp_path: Path, dtype: str) 
     for name, values in exact.items():
         # The statistics themselves are float32 here.
         np.testing.assert_allclose(stored[name], values, rtol=1e-5, atol=1e-6)
+
+
+def test_an_adapter_is_folded_as_the_policy_it_stands_for(tmp_path: Path) -> None:
+    here, there = units(np.random.default_rng(1), "MEAN_STD"), units(np.random.default_rng(2), "MEAN_STD")
+    rng = np.random.default_rng(3)
+    network, whole = regressor(0), regressor(0)
+    a, b, state = rng.normal(size=(2, 8)), rng.normal(size=(3, 2)), rng.normal(size=(8, 3))
+    with torch.no_grad():
+        whole.action_head.weight.add_(torch.tensor(8 / 2 * b @ a))
+        whole.encoder_robot_state_input_proj.weight.copy_(torch.tensor(state))
+    base = write(tmp_path / "base", network, here, "MEAN_STD")
+    adapter = write(tmp_path / "adapter", network, there, "MEAN_STD")
+    (adapter / "model.safetensors").unlink()
+    trained = {
+        "model.action_head.lora_A.weight": a, "model.action_head.lora_B.weight": b,
+        "model.encoder_robot_state_input_proj.weight": state,
+        "model.encoder_robot_state_input_proj.bias": network.encoder_robot_state_input_proj.bias.detach().numpy(),
+    }  # fmt: skip
+    write_weights(
+        adapter / "adapter_model.safetensors",
+        {f"base_model.model.{name}": value for name, value in trained.items()},
+        "F64",
+    )
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 8, "modules_to_save": ["encoder_robot_state_input_proj"]}
+    (adapter / "adapter_config.json").write_text(json.dumps(settings))
+    expected = folded(base, write(tmp_path / "whole", whole, there, "MEAN_STD"))
+    found = folded(base, adapter)
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-12, atol=1e-15, err_msg=name)
 
 
 def test_only_the_layers_of_what_differs_are_rewritten(tmp_path: Path) -> None:

@@ -170,6 +170,23 @@ def test_a_broken_normalizer_is_named(tmp_path: Path) -> None:
         check(base, torn)
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"eps": "small"}, "a normalizer whose eps is 'small'; expected a number"),
+        ({"features": {"action": "ACTION"}}, "a normalizer whose feature action has no type"),
+        ({"norm_map": {"ACTION": ["MEAN_STD"]}}, "which is not known here"),
+    ],
+)
+def test_a_malformed_normalizer_is_refused(tmp_path: Path, config: dict[str, Any], message: str) -> None:
+    base, torn = write(tmp_path / "base"), write(tmp_path / "torn")
+    pipeline = json.loads((torn / "policy_preprocessor.json").read_text())
+    pipeline["steps"][3]["config"].update(config)
+    (torn / "policy_preprocessor.json").write_text(json.dumps(pipeline))
+    with pytest.raises((CheckpointError, MergeError), match=message):
+        check(base, torn)
+
+
 def test_observations_that_the_normalizer_leaves_out_do_not_count(tmp_path: Path) -> None:
     def only_images(directory: Path) -> Path:
         pipeline = json.loads((directory / "policy_preprocessor.json").read_text())
