@@ -25,6 +25,9 @@ DTYPE_BYTES: Mapping[str, int] = {
 }  # fmt: skip
 """Bytes per element of every dtype that fills whole bytes."""
 
+MAX_NAME = 4096
+"""Letters of a tensor's name; patterns that are matched against longer ones would take too long."""
+
 _LENGTH_BYTES = 8
 _ALIGNMENT = 8
 _MAX_DIMENSIONS = 64  # torch's and numpy's own limit; the product of a million sizes takes minutes
@@ -173,6 +176,8 @@ def _is_natural(value: Any) -> bool:
 
 
 def _tensor(file: Path, name: str, entry: Any, start: int, file_bytes: int) -> TensorInfo:
+    if len(name) > MAX_NAME:
+        raise _broken(file, f"has a name of {len(name)} letters, which begins {shorten(name, 40)}")
     if _CONTROL.search(name):
         raise _broken(file, f"has control characters in the name {shorten(name)}")
     called = shorten(name)

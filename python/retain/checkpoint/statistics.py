@@ -10,7 +10,7 @@ from typing import Any
 
 from retain.checkpoint.checkpoint import Checkpoint
 from retain.checkpoint.json_object import read_json_object, shorten
-from retain.checkpoint.safetensors_header import TensorInfo, read_header
+from retain.checkpoint.safetensors_header import MAX_NAME, TensorInfo, read_header
 from retain.checkpoint.weight_files import is_file
 from retain.errors import CheckpointError
 
@@ -34,7 +34,13 @@ _STATISTICS_FILES = (
 # LeRobot's normalizers, and the steps that normalize for GR00T.
 _STATISTICS_STEP = re.compile(r".*normalizer.*|groot_.*(?:pack_inputs|unnormalize).*")
 _GROOT_N1_5 = "experiment_cfg/metadata.json"  # the same as statistics.json since N1.6, among other things
-_MAX_NAME = 4096
+_FILE = re.compile(
+    r"^(?:(?:assets/(?P<asset>.+)/)?norm_stats\.json\.(?:norm_stats\.)?|(?:dataset_)?statistics\.json\.)"
+)
+_FEATURE = re.compile(
+    r"(?P<feature>(?:[^.]+\.)*(?:buffer_observation_)?(?:buffer_)?(?:actions?|state|proprio))(?P<part>\..+)?"
+    r"\.(?:mean|std|min|max|q01|q99)"
+)
 _NOT_UNITS = ("count",)  # how many frames were counted says nothing about units
 
 
@@ -69,6 +75,21 @@ def read_statistics(checkpoint: Checkpoint) -> Statistics | None:
                 raise CheckpointError(f"{checkpoint.path} has two different values of {name} in {', '.join(sources)}")
             found[name] = value
     return Statistics(", ".join(sources), found) if sources else None
+
+
+def feature_sizes(statistics: Statistics) -> dict[str, int]:
+    """How many numbers actions and states have, by feature as the files call it.
+
+    Where a robot's action is kept in parts (arm, hand), they are added up.
+    """
+    parts: dict[str, dict[str, int]] = {}
+    for name, values in statistics.values.items():
+        plain = _FILE.sub(lambda file: f"{file['asset']}." if file["asset"] else "", name)
+        if match := _FEATURE.fullmatch(plain):
+            sizes = parts.setdefault(match["feature"], {})
+            part = match["part"] or ""
+            sizes[part] = max(sizes.get(part, 0), len(values))
+    return {feature: sum(sizes.values()) for feature, sizes in parts.items()}
 
 
 def same_values(a: Values, b: Values) -> bool:
@@ -141,7 +162,7 @@ def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Values]]:
     left = [(prefix, value)]
     while left:
         path, found = left.pop()
-        if len(path) > _MAX_NAME:  # every leaf would repeat it
+        if len(path) > MAX_NAME:  # every leaf would repeat it
             raise CheckpointError(f"{prefix} has a statistic's name of {len(path)} letters; copy it again")
         if isinstance(found, dict):
             left += [(f"{path}.{name}", inner) for name, inner in reversed(found.items())]

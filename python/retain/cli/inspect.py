@@ -2,22 +2,32 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retain.cli import console
+
+if TYPE_CHECKING:
+    from retain.merge.anatomy import Anatomy
+    from retain.merge.stored_twice import StoredTwice
+
+_LISTED = 6  # features of many robots
 
 NAME = "inspect"
 HELP = "Show what a policy, checkpoint, dataset or bundle holds."
 EXAMPLES = """examples:
   retain inspect compact-base
-  retain inspect outputs/merged
+  retain inspect outputs/train/checkpoints/last
+  retain inspect openvla-oft/action_head--50000_checkpoint.pt --allow-pickle
   retain inspect demos --json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "path", metavar="PATH", help="policy directory, .safetensors file, dataset, bundle, or compact-base"
+        "path", metavar="PATH", help="policy or adapter directory, weight file, dataset, bundle, or compact-base"
+    )
+    parser.add_argument(
+        "--allow-pickle", action="store_true", help="also read .pt and .bin files, through torch's restricted unpickler"
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
@@ -31,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         return _dataset(path, as_json=args.json)
     if (path / "manifest.json").exists():
         return _bundle(path, as_json=args.json)
-    return _checkpoint(path, as_json=args.json)
+    return _checkpoint(path, as_json=args.json, allow_pickle=args.allow_pickle)
 
 
 def _dataset(path: Path, *, as_json: bool) -> int:
@@ -66,31 +76,69 @@ def _bundle(path: Path, *, as_json: bool) -> int:
     return 0
 
 
-def _checkpoint(path: Path, *, as_json: bool) -> int:
+def _checkpoint(path: Path, *, as_json: bool, allow_pickle: bool) -> int:
     from retain.merge.anatomy import dissect
 
-    found = dissect(path)
+    found = dissect(path, allow_pickle=allow_pickle)
     if as_json:
         console.emit_json(found.to_json())
         return 0
-    megabytes = found.nbytes / 1e6
+    what = "adapter for a policy" if found.adapters else f"{found.kind} policy"
     console.stdout.print(
-        f"{path}: {found.kind} policy of the family {found.family}, {found.parameters:,} parameters, "
-        f"{megabytes:.2f} MB in {len(found.files)} files",
+        f"{path}: {what} of the family {found.family}, {found.parameters:,} parameters, "
+        f"{found.nbytes / 1e6:.2f} MB in {_count(len(found.files), 'file')}",
         markup=False,
     )
     rows = [
-        (name, part.tensors, f"{part.parameters:,}", f"{part.nbytes / 1e6:.2f}", ", ".join(part.dtypes))
+        (name, part.tensors, f"{part.parameters:,}", f"{part.nbytes / 1e6:.2f}", ", ".join(part.dtypes),
+         ", ".join(map(str, part.layers)) or "-")
         for name, part in found.components.items()
-    ]
-    console.table("components", ("component", "tensors", "parameters", "MB", "stored as"), rows)
+        if part.tensors or not found.adapters
+    ]  # fmt: skip
+    if rows:
+        first = "trained whole" if found.adapters else "component"
+        console.table("", (first, "tensors", "parameters", "MB", "stored as", "layers"), rows)
+    if found.adapters:
+        _adapters(found)
     facts: list[tuple[str, Any]] = [
-        ("normalization", found.statistics or "none"),
-        ("tied", ", ".join(f"{alias} = {name}" for alias, name in found.tied.items()) or "none"),
+        ("normalization", _units(found)),
+        ("tied, stored once", ", ".join(f"{alias} = {name}" for alias, name in found.tied.items()) or "none"),
+        *(("tied, stored twice", _twice(tie)) for tie in found.stored_twice),
         ("beside the weights", ", ".join(found.sidecars) or "nothing"),
         ("merged from", found.merged_from or "not merged by retain"),
+        *(("note", note) for note in found.notes),
     ]
     console.table("", ("what", "found"), facts)
     if found.unassigned:
-        console.warn(f"{len(found.unassigned)} tensors belong to no component (first: {found.unassigned[0]})")
+        belong = "belongs" if len(found.unassigned) == 1 else "belong"
+        console.warn(
+            f"{_count(len(found.unassigned), 'tensor')} {belong} to no component (first: {found.unassigned[0]})"
+        )
     return 0
+
+
+def _adapters(found: "Anatomy") -> None:
+    rows = [
+        (name, part.weights, f"{part.parameters:,}", ", ".join(map(str, part.ranks)),
+         ", ".join(f"{scale:g}" for scale in part.scales), ", ".join(part.modules))
+        for name, part in found.adapters.items()
+    ]  # fmt: skip
+    console.table("", ("adapted", "weights", "parameters", "rank", "scale", "modules"), rows)
+
+
+def _units(found: "Anatomy") -> str:
+    if found.statistics is None:
+        return "none"
+    listed = list(found.statistics.sizes.items())
+    sizes = ", ".join(f"{feature} {size}" for feature, size in listed[:_LISTED])
+    sizes += f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    known = f" ({sizes})" if sizes else ""
+    return f"{_count(found.statistics.count, 'statistic')} in {found.statistics.source}{known}"
+
+
+def _twice(tie: "StoredTwice") -> str:
+    return f"{tie.name} = {tie.other}" if tie.same else f"{tie.name} and {tie.other} differ"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

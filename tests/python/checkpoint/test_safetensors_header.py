@@ -35,6 +35,7 @@ HOSTILE = {
     "half of a surrogate pair": (image(b'{"a\\ud800b":[]}'), r"half of a surrogate pair in"),
     "a name of two lines": (image({"a\nb": entry(0, 4, [])}, bytes(4)), r"control characters in the name 'a\nb'"),
     "a name with a zero byte": (image({"a\0b": entry(0, 4, [])}, bytes(4)), r"in the name 'a\x00b'"),
+    "a name of 5000 letters": (image({"a" * 5000: entry(0, 4, [])}, bytes(4)), "a name of 5000 letters"),
     "a million dimensions": (image({"a": entry(0, 4, [1] * 1_000_000)}, bytes(4)), "'a' 1000000 dimensions"),
     "a long list that is no shape": (image({"a": entry(0, 4, [-1] * 1_000)}, bytes(4)), "[-1, -1, "),
     "a product of 2^4096": (image({"a": entry(0, 4, [1 << 64] * 64)}, bytes(4)), "F32 [18446744073709551616, "),

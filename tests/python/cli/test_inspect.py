@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ def test_a_policy_is_shown_by_component(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["inspect", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["kind"], found["layout"], found["family"]) == ("policy", "directory", "compact")
-    assert found["components"]["vision"] == {"tensors": 1, "parameters": 12, "nbytes": 48, "dtypes": ["F32"]}
+    vision = {"tensors": 1, "parameters": 12, "nbytes": 48, "dtypes": ["F32"], "layers": []}
+    assert found["components"]["vision"] == vision
     assert found["tied"] == {"language.head": "language.w"}
     assert main(["inspect", str(tmp_path)]) == 0
     assert "language.head = language.w" in capsys.readouterr().out
@@ -28,7 +30,85 @@ def test_tensors_in_no_component_are_pointed_out(tmp_path: Path, capsys: pytest.
     save_file({"vision.w": np.zeros(2, np.float32), "other": np.zeros(2, np.float32)}, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"type": "compact"}')
     assert main(["inspect", str(tmp_path)]) == 0
-    assert "1 tensors belong to no component (first: other)" in capsys.readouterr().err
+    assert "1 tensor belongs to no component (first: other)" in capsys.readouterr().err
+
+
+def inspect(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[dict[str, Any], str]:
+    """The command's JSON, and its text."""
+    assert main(["inspect", str(path), "--json", *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main(["inspect", str(path), *options]) == 0
+    return found, capsys.readouterr().out
+
+
+def test_layers_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"model.encoder.layers.{layer}.linear1.weight" for layer in range(4)]
+    save_file({name: np.zeros((2, 2), np.float32) for name in names}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"type": "act"}')
+    found, text = inspect(tmp_path, capsys)
+    assert found["components"]["action"]["layers"] == [4]
+    assert "action\t4\t16\t0.00\tF32\t4\n" in text
+
+
+def test_what_an_adapter_changes_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expert = "model.paligemma_with_expert.gemma_expert.model.layers"
+    tensors = {"base_model.model.model.state_proj.weight": np.zeros((4, 2), np.float32)}
+    for module in (f"{expert}.0.self_attn.q_proj", f"{expert}.1.self_attn.v_proj", "model.action_out_proj"):
+        tensors[f"base_model.model.{module}.lora_A.weight"] = np.zeros((2, 5), np.float32)
+        tensors[f"base_model.model.{module}.lora_B.weight"] = np.zeros((3, 2), np.float32)
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 5, "modules_to_save": ["state_proj"]}
+    (tmp_path / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "lerobot/pi0"}))
+    (tmp_path / "config.json").write_text('{"type": "pi0", "use_peft": true}')
+    found, text = inspect(tmp_path, capsys)
+    assert (found["layout"], found["family"], found["parameters"]) == ("peft", "pi0", 8 + 3 * 16)
+    assert found["components"]["action"]["tensors"] == 1
+    assert found["adapters"] == {
+        "action": {
+            "weights": 3,
+            "parameters": 48,
+            "modules": ["action_out_proj", "q_proj", "v_proj"],
+            "ranks": [2],
+            "scales": [2.5],
+        }
+    }
+    assert "adapter for a policy of the family pi0, 56 parameters" in text
+    assert "action\t3\t48\t2\t2.5\taction_out_proj, q_proj, v_proj" in text
+    assert "note\tthe adapter was trained on lerobot/pi0" in text
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_ties_that_are_stored_twice_are_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], same: bool
+) -> None:
+    head = "model.vlm_with_expert.vlm.lm_head.weight"
+    embedding = "model.vlm_with_expert.vlm.model.text_model.embed_tokens.weight"
+    values = np.random.default_rng(0).standard_normal((600, 500)).astype(np.float32)  # more than one block
+    other = values.copy()
+    other[-1, -1] += 0.0 if same else 1.0
+    save_file({head: values, embedding: other}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"type": "smolvla"}')
+    found, text = inspect(tmp_path, capsys)
+    assert found["stored_twice"] == [{"name": head, "other": embedding, "same": same}]
+    assert f"tied, stored twice\t{head} = {embedding}" in text if same else f"{head} and {embedding} differ" in text
+
+
+def test_a_torch_file_is_shown_when_pickles_are_allowed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"module.model.fc1.weight": torch.zeros(3, 4)}, tmp_path / "action_head--5000_checkpoint.pt")
+    assert main(["inspect", str(tmp_path / "action_head--5000_checkpoint.pt")]) == 2
+    assert "give --allow-pickle" in capsys.readouterr().err
+    found, text = inspect(tmp_path / "action_head--5000_checkpoint.pt", capsys, "--allow-pickle")
+    assert (found["layout"], found["parameters"]) == ("pickle", 12)
+    assert "left out 'module.' before every name" in text
+
+
+def test_eight_bit_floats_are_shown_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file as save_torch
+
+    save_torch({"vision.w": torch.zeros(3).to(torch.float8_e4m3fn)}, tmp_path / "model.safetensors")
+    assert inspect(tmp_path, capsys)[0]["components"]["vision"]["dtypes"] == ["F8_E4M3"]
 
 
 def test_a_dataset_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
