@@ -19,6 +19,7 @@ from retain.checkpoint.atomic_directory import check_replaceable
 from retain.engine import GoldenReport, find_onnxruntime
 from retain.errors import BundleError, ExportError, RetainError, require
 from retain.merge import MergeReport, Recipe, execute, prepare
+from retain.merge.merge import Alpha, Policies
 from retain.policy import resolve
 from retain.policy.configuration_file import read_configuration
 
@@ -130,35 +131,37 @@ def export_policy(
 
 def merge_export(
     base: str | Path,
-    finetuned: str | Path,
-    alpha: float | Mapping[str, float],
+    finetuned: Policies,
+    alpha: Alpha | None,
     output: str | Path,
     *,
     graph_from: str | Path | None = None,
     trt: bool = False,
     limits: Mapping[str, ChannelLimits] | None = None,
     components: Mapping[str, str] | None = None,
-    extrapolate: bool = False,
     threads: int | None = None,
     force: bool = False,
+    allow_pickle: bool = False,
+    recipe: Recipe | None = None,
     stage: Stage | None = None,
 ) -> ExportReport:
-    """Merge two policies straight into a bundle, whose `model.safetensors` is byte for byte what `retain merge` writes.
+    """Merge policies straight into a bundle, whose `model.safetensors` is byte for byte what `retain merge` writes.
 
     Args:
         base: `compact-base` or a policy directory.
-        finetuned: A policy finetuned from it.
-        alpha: Weight of the finetuned policy, for all tensors or by component.
+        finetuned: A policy finetuned from it, or several.
+        alpha: Weight of the finetuned policy, for all tensors or by component; None is the method's own.
         output: The bundle to make.
         graph_from: A bundle of the same architecture, whose graphs are taken over: another α then costs the merge
             and the checks, and PyTorch is not needed.
         trt: Also build TensorRT engines for this machine's GPU.
         limits: Default limits by action channel.
         components: User-defined components, name → regular expression of the full tensor name.
-        extrapolate: Allow α outside [0, 1].
         threads: Of the merge; None takes all cores of this process.
         force: Replace an existing bundle or policy directory.
+        allow_pickle: Read torch pickles, through torch's restricted unpickler.
         stage: Told what happens.
+        recipe: How to merge, where α alone does not say it; `alpha` must be None then.
 
     Raises:
         RetainError: Of the kind that fits; nothing is left behind.
@@ -166,7 +169,9 @@ def merge_export(
     output, stages = Path(output), _Stages(stage)
     check_replaceable(output, force=force)
     source = _graph_source(graph_from, trt)
-    plan = prepare(resolve(base), resolve(finetuned), Recipe.of(alpha, extrapolate=extrapolate), components)
+    paths = [finetuned] if isinstance(finetuned, str | Path) else list(finetuned)
+    asked = recipe if recipe is not None and alpha is None else Recipe.of(alpha)
+    plan = prepare(resolve(base), [resolve(path) for path in paths], asked, components, allow_pickle=allow_pickle)
     with (
         atomic_directory(output, force=force, needed_bytes=plan.output_bytes) as partial,
         _speaking_of(output, partial),

@@ -65,3 +65,8 @@ def emit_json(value: Any) -> None:
 def warn(message: str) -> None:
     """Say on stderr what the user should know but need not act on at once."""
     stderr.print(f"warning: {message}", markup=False)
+
+
+def stderr_line(message: str) -> None:
+    """Say on stderr what is going on."""
+    stderr.print(message, markup=False)

@@ -3,6 +3,7 @@
 import argparse
 
 from retain.cli.export import add_bundle_arguments, show, stages
+from retain.cli.merge_options import add_end_arguments, add_recipe_arguments, add_running_arguments, recipes
 
 NAME = "merge-export"
 HELP = (
@@ -17,27 +18,20 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("base", metavar="BASE", help="policy directory, or compact-base")
-    parser.add_argument("finetuned", metavar="FINETUNED", help="a policy finetuned from it")
-    parser.add_argument(
-        "--alpha", nargs="+", required=True, metavar="A",
-        help="weight of the finetuned policy: a number, NAME=NUMBER for components, or both",
-    )  # fmt: skip
-    parser.add_argument(
-        "--component", action="append", default=[], metavar="NAME=REGEX",
-        help="a component of your own: the tensors whose full name matches; may be repeated",
-    )  # fmt: skip
-    parser.add_argument("--extrapolate", action="store_true", help="allow alpha outside [0, 1]")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of the merge (default: one per core)")
+    add_end_arguments(parser)
+    add_recipe_arguments(parser, several=False)
+    add_running_arguments(parser)
     add_bundle_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Merge, export and return the exit code."""
-    from retain.errors import require
-    from retain.merge import parse_alpha, parse_components
+    from retain.errors import MergeError, require
+    from retain.merge import parse_components
 
-    alpha, components = parse_alpha(args.alpha), parse_components(args.component)
+    asked, components = recipes(args), parse_components(args.component)
+    if len(asked) > 1:
+        raise MergeError(f"--alpha asks for {len(asked)} results, and one bundle is made; give one number")
     require("onnx", extra="export")
     from retain.export.bundle_writer import read_limits
     from retain.export.export import merge_export
@@ -46,16 +40,17 @@ def run(args: argparse.Namespace) -> int:
         report = merge_export(
             args.base,
             args.finetuned,
-            alpha,
+            None,
             args.output,
             graph_from=args.graph_from,
             trt=args.trt,
             limits=None if args.limits is None else read_limits(args.limits),
             components=components,
-            extrapolate=args.extrapolate,
             threads=args.threads,
             force=args.force,
+            allow_pickle=args.allow_pickle,
             stage=stage,
+            recipe=asked[0],
         )
     show(report, as_json=args.json)
     return 0

@@ -1,82 +1,132 @@
-"""From what the core measured, tensor by tensor, to the report."""
+"""From what the core measured, unit by unit, to the report of every variant."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from retain._core.merge import ItemResult
 from retain.checkpoint import Checkpoint
 from retain.merge.agreement import differing_settings
+from retain.merge.figures import ComponentReport, LayerReport, UpdateSums, update_warnings
 from retain.merge.partition import STATISTICS
 from retain.merge.plan import MergePlan
-from retain.merge.report import ComponentReport, EndReport, MergeReport, UpdateSums, update_warnings
+from retain.merge.report import EndReport, MergeReport
+from retain.merge.stream import Streamed
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one run of the stream left behind.
+class Figures:
+    """The measurements of one variant, put together: components and their layers."""
 
-    Attributes:
-        results: One per tensor of the plan.
-        digests: SHA-256 by path for the inputs, by bare name for the output's files; empty without hashing.
-        seconds: Duration of the stream.
-        hashing_seconds: Duration of hashing.
-        threads: Threads used.
-    """
-
-    results: Sequence[ItemResult]
-    digests: Mapping[Path, str]
-    seconds: float
-    hashing_seconds: float
-    threads: int
+    components: Mapping[str, ComponentReport]
+    layers: Mapping[str, tuple[LayerReport, ...]]
 
 
-def account(plan: MergePlan, output: Path, measured: Measured) -> MergeReport:
-    """The report of a plan that was carried out into `output`."""
-    components = _components(plan, measured.results)
-    stored = {tensor.component: tensor.dtype for tensor in plan.tensors if tensor.kind == "linear"}
-    warnings = (*plan.warnings, *update_warnings(components, plan.recipe.alpha, stored))
-    digests = measured.digests
-    files = {file.name: {"bytes": file.nbytes, "sha256": digests.get(Path(file.name))} for file in plan.files}
-    return MergeReport(
-        recipe=plan.recipe.to_json(),
-        family=plan.partition.family,
-        base=_end(plan.base, digests),
-        finetuned=_end(plan.finetuned, digests),
-        output=EndReport(str(output), plan.sidecars.kind, files),
-        components=components,
-        normalization=plan.normalization.to_json(),
-        tied={**(plan.base if plan.pairing.layout == "base" else plan.finetuned).aliases, **plan.pairing.aliases},
-        kept=plan.pairing.kept,
-        dropped=plan.pairing.dropped,
-        sidecars={
-            "from": "base" if plan.sidecars is plan.base else "finetuned",
-            "files": [str(file) for file in plan.sidecars.sidecars],
+def figures(plan: MergePlan, streamed: Streamed, variant: int) -> Figures:
+    """Add up what was measured of one variant."""
+    ends = len(plan.finetuned)
+    sums = {component: UpdateSums(ends) for component in plan.partition.components}
+    layers: dict[str, dict[int, tuple[int, UpdateSums]]] = {component: {} for component in sums}
+    for work, result in zip(streamed.work, streamed.results, strict=True):
+        unit = plan.units[work.unit]
+        if unit.component == STATISTICS or not work.ends:
+            continue
+        if work.variants and variant not in work.variants:
+            continue
+        position = work.variants.index(variant) if work.variants else None
+        if position is not None and work.scales[position] is None:
+            continue  # taken from one end while another variant was computed
+        target = None if position is None else result.targets[position]
+        groups = [sums[unit.component]]
+        if unit.depth is not None:
+            _, of_layer = layers[unit.component].setdefault(unit.depth.layer, (unit.depth.layers, UpdateSums(ends)))
+            groups.append(of_layer)
+        for group in groups:
+            group.add(unit.source.elements, work.ends, result, unit.alphas[variant], target)
+    names: dict[str, set[str]] = {component: set() for component in sums}
+    parameters = dict.fromkeys(sums, 0)
+    for unit in plan.units:
+        if unit.component != STATISTICS:
+            names[unit.component].add(unit.tensor)
+            parameters[unit.component] += unit.source.elements
+    alpha = plan.alphas[variant]
+    return Figures(
+        {name: sums[name].component(alpha[name], len(names[name]), parameters[name]) for name in sums},
+        {
+            name: tuple(found[layer][1].layer(layer, found[layer][0]) for layer in sorted(found))
+            for name, found in layers.items()
+            if found
         },
-        differing_settings=tuple(differing_settings(plan.base, plan.finetuned)),
-        warnings=warnings,
-        seconds=measured.seconds,
-        hashing_seconds=measured.hashing_seconds,
-        output_gb_per_s=plan.output_bytes / max(measured.seconds, 1e-9) / 1e9,
-        threads=measured.threads,
     )
 
 
-def _components(plan: MergePlan, results: Sequence[ItemResult]) -> dict[str, ComponentReport]:
-    sums = {component: UpdateSums() for component in plan.partition.components}
-    tensors = dict.fromkeys(plan.partition.components, 0)
-    parameters = dict.fromkeys(plan.partition.components, 0)
-    for tensor, result in zip(plan.tensors, results, strict=True):
-        if tensor.component == STATISTICS:
-            continue
-        tensors[tensor.component] += 1
-        parameters[tensor.component] += tensor.source.elements
-        if tensor.kind == "linear":
-            sums[tensor.component].add(tensor.source.elements, result)
-    return {
-        name: ComponentReport.of(plan.alpha[name], tensors[name], parameters[name], sums[name])
-        for name in plan.partition.components
+def account(
+    plan: MergePlan,
+    outputs: list[Path],
+    streamed: Streamed,
+    *,
+    seconds: float,
+    threads: int,
+) -> list[MergeReport]:
+    """The reports of a plan that was carried out, one per variant.
+
+    Args:
+        plan: What was done.
+        outputs: Where, by variant.
+        streamed: What was measured.
+        seconds: How long it took.
+        threads: Of the stream.
+    """
+    return [_report(plan, output, streamed, variant, seconds, threads) for variant, output in enumerate(outputs)]
+
+
+def _report(
+    plan: MergePlan,
+    output: Path,
+    streamed: Streamed,
+    variant: int,
+    seconds: float,
+    threads: int,
+) -> MergeReport:
+    found = figures(plan, streamed, variant)
+    stored = {unit.component: unit.dtype for unit in plan.units if unit.finetuned}
+    recipe = plan.recipes[variant]
+    count = len(plan.files)
+    digests = streamed.output_sha256[variant * count : (variant + 1) * count]
+    files = {
+        file.name: {"bytes": file.nbytes, "sha256": digest} for file, digest in zip(plan.files, digests, strict=True)
     }
+    hashes = streamed.input_sha256
+    layout = plan.finetuned[0] if plan.pairing.layout else plan.base
+    kind = plan.sidecars.kind if plan.sidecars.kind not in ("peft", "pickle") else "directory"
+    end = plan.ends.index(plan.sidecars)
+    return MergeReport(
+        recipe=recipe.to_json(),
+        user_components=dict(plan.user_components),
+        family=plan.partition.family,
+        base=_end(plan.base, hashes),
+        finetuned=tuple(_end(each, hashes) for each in plan.finetuned),
+        output=EndReport(str(output), kind, files),
+        components=found.components,
+        layers=found.layers,
+        normalization=tuple(check.to_json() for check in plan.normalization),
+        tied={**layout.aliases, **plan.pairing.aliases},
+        kept=plan.pairing.kept,
+        dropped=plan.pairing.dropped,
+        sidecars={
+            "from": "base" if end == 0 else "finetuned",
+            "files": [str(file) for file in plan.sidecars.sidecars],
+        },
+        differing_settings=tuple(
+            dict.fromkeys(key for each in plan.finetuned for key in differing_settings(plan.base, each))
+        ),
+        notes=tuple(f"{each.path}: {note}" for each in plan.ends for note in each.notes),
+        warnings=(*plan.warnings, *update_warnings(found.components, recipe.alpha, stored)),
+        seconds=seconds,
+        output_gb_per_s=len(plan.recipes) * plan.output_bytes / max(seconds, 1e-9) / 1e9,
+        variants=len(plan.recipes),
+        threads=threads,
+        hashed=bool(hashes),
+    )
 
 
 def _end(checkpoint: Checkpoint, digests: Mapping[Path, str]) -> EndReport:

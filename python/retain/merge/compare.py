@@ -1,34 +1,39 @@
-"""Whether two checkpoints are two ends of one model: the same names, shapes and dtypes."""
+"""Whether checkpoints are ends of one model, and which tensor of one goes with which of the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retain.checkpoint import Checkpoint, TensorInfo
+from retain.checkpoint import Adapter, Checkpoint, TensorInfo
 from retain.checkpoint.statistics import STATISTICS_BUFFER
 from retain.errors import MergeError
-from retain.merge.methods.method import End
+from retain.merge.difference import Difference, describe
+from retain.merge.families import Family
+from retain.merge.families.family import is_running_statistic
 from retain.merge.recipe import Missing
 
 FLOATS = frozenset({"BF16", "F16", "F32", "F64"})
 INTEGERS = frozenset({"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"})
 
-_LISTED = 8
 _COMPARED_BYTES = 1 << 20
+
+Change = TensorInfo | Adapter
+"""How a finetuned end has a tensor: whole, or as a low-rank change of the base's."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A tensor of the output at both ends.
+    """A tensor of the output at all ends.
 
     Attributes:
         name: As in the output.
         base: The base's, or None if the tensor is kept from the finetuned end.
-        finetuned: The finetuned end's, or None if the tensor is kept from the base.
+        finetuned: Every finetuned end's; None where an adapter leaves the tensor as the base has it. Empty if the
+            tensor is kept from the base.
     """
 
     name: str
     base: TensorInfo | None
-    finetuned: TensorInfo | None
+    finetuned: tuple[Change | None, ...]
 
 
 @dataclass(frozen=True)
@@ -36,96 +41,167 @@ class Pairing:
     """What goes with what.
 
     Attributes:
-        layout: The end whose tensors, files and order the output has.
+        layout: The end whose tensors, files and order the output has: 0 the base, 1 the finetuned one.
         pairs: One per tensor of the output, in that order.
-        kept: Tensors that are the layout end's alone because the other end lacks them or has them differently.
-        dropped: Tensors of the other end that the output does not have.
-        aliases: Output tensors whose counterpart at the other end has another name (tied tensors), name → counterpart.
+        kept: Tensors that are the layout end's alone because another end lacks them or has them differently.
+        dropped: Tensors of the other ends that the output does not have.
+        aliases: Output tensors whose counterpart at another end has another name (tied tensors, other formats'
+            prefixes), name → counterpart.
     """
 
-    layout: End
+    layout: int
     pairs: tuple[Pair, ...]
     kept: tuple[str, ...]
     dropped: tuple[str, ...]
-    aliases: Mapping[str, str]
+    aliases: dict[str, str]
+
+
+class _Names:
+    """Finds a tensor of one end under the name that another end gives it."""
+
+    def __init__(self, end: Checkpoint, family: Family | None) -> None:
+        self._family = family
+        self._changes: dict[str, Change] = {**end.adapters, **end.tensors}
+        self._canonical = {self._plain(name): name for name in self._changes}
+        self.is_adapter = bool(end.adapters)
+
+    def _plain(self, name: str) -> str:
+        return self._family.canonical(name) if self._family else name
+
+    def find(self, name: str) -> str | None:
+        if name in self._changes:
+            return name
+        if (found := self._canonical.get(self._plain(name))) is not None:
+            return found
+        for pair in self._family.aliases if self._family else ():
+            if name in pair:
+                other = pair[1] if name == pair[0] else pair[0]
+                found = other if other in self._changes else self._canonical.get(self._plain(other))
+                if found is not None:
+                    return found
+        return None
+
+    def __getitem__(self, name: str) -> Change:
+        return self._changes[name]
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(self._changes)
 
 
 def pair_up(
-    base: Checkpoint, finetuned: Checkpoint, missing: Missing, aliases: Sequence[tuple[str, str]] = ()
+    base: Checkpoint, finetuned: Sequence[Checkpoint], missing: Missing, family: Family | None, *, mixed: bool = False
 ) -> Pairing:
-    """Match the tensors of two checkpoints.
+    """Match the tensors of all ends.
 
     Args:
-        base: One end.
-        finetuned: The other.
+        base: The base policy.
+        finetuned: The policies finetuned from it.
         missing: "error" refuses any difference; "base" or "finetuned" keeps that end's tensors wherever they differ.
-        aliases: Pairs of names that stand for one tensor; the one is used where the other is not stored.
+        family: The policy family: its tied names and format prefixes.
+        mixed: Whether floating-point tensors may have other dtypes at other ends.
 
     Raises:
         MergeError: The ends differ and `missing` is "error"; the message sets the differences side by side.
     """
-    layout: End = "finetuned" if missing == "finetuned" else "base"
-    kept_end, other_end = (finetuned, base) if layout == "finetuned" else (base, finetuned)
-    counterparts: dict[str, str] = {}
-    used_aliases: dict[str, str] = {}
+    layout = 1 if missing == "finetuned" else 0
+    if layout and finetuned[0].adapters:
+        raise MergeError(f"{finetuned[0].path} is an adapter, without tensors to keep; use --missing base")
+    kept_end, other_ends = (finetuned[0], (base,)) if layout else (base, tuple(finetuned))
+    others = [_Names(end, family) for end in other_ends]
+    pairs: list[Pair] = []
+    kept: list[str] = []
+    aliases: dict[str, str] = {}
+    reached: list[set[str]] = [set() for _ in others]
+    wrong: list[dict[str, Change | None]] = [{} for _ in others]
     for name, info in kept_end.tensors.items():
-        if name in other_end.tensors:
-            counterparts[name] = name
-            continue
-        alias = _alias(name, aliases)
-        if alias is not None and alias in other_end.tensors and other_end.tensors[alias].shape == info.shape:
-            counterparts[name] = used_aliases[name] = alias
-    differing = [
-        name
-        for name, info in kept_end.tensors.items()
-        if name not in counterparts or not _alike(info, other_end.tensors[counterparts[name]])
+        changes: list[Change | None] = []
+        alike = True
+        for end, names in enumerate(others):
+            found = names.find(name)
+            if found is None:
+                changes.append(None)
+                if not names.is_adapter:
+                    alike, wrong[end][name] = False, None
+                continue
+            reached[end].add(found)
+            if found != name:
+                aliases[name] = found
+            changes.append(names[found])
+            if not _alike(info, names[found], mixed=mixed):
+                alike, wrong[end][name] = False, names[found]
+        if not alike:
+            kept.append(name)
+            pairs.append(Pair(name, None, (info,)) if layout else Pair(name, info, ()))
+        else:
+            pairs.append(Pair(name, changes[0], (info,)) if layout else Pair(name, info, tuple(changes)))  # type: ignore[arg-type]
+    own = _Names(kept_end, family)
+    # A tensor whose alias is matched is not lost: the alias carries it.
+    extra = [
+        [name for name in names if name not in reached[end] and own.find(name) is None]
+        for end, names in enumerate(others)
     ]
-    reached = set(counterparts.values())
-    # A tensor whose alias the other end stores is not lost: the alias carries it.
-    extra = [name for name in other_end.tensors if name not in reached and _alias(name, aliases) not in reached]
-    if missing == "error" and (differing or extra):
-        raise MergeError(_difference(base, finetuned, {*differing, *extra}))
-    alone = set(differing)
-    pairs = []
-    for name, info in kept_end.tensors.items():
-        other = None if name in alone else other_end.tensors[counterparts[name]]
-        pairs.append(Pair(name, info, other) if layout == "base" else Pair(name, other, info))
-    return Pairing(layout, tuple(pairs), tuple(differing), tuple(extra), used_aliases)
+    if missing == "error" and (kept or any(extra)):
+        ends = [end for end in range(len(others)) if wrong[end] or extra[end]]
+        end = ends[0]
+        raise MergeError(
+            describe(
+                Difference(
+                    kept_end.tensors,
+                    {**wrong[end], **{name: others[end][name] for name in extra[end]}},
+                    total=len(dict.fromkeys((*kept_end.tensors, *others[end]))),
+                    other="finetuned" if len(others) == 1 else str(other_ends[end].path),
+                )
+            )
+        )
+    dropped = tuple(dict.fromkeys(name for names in extra for name in names))
+    return Pairing(layout, tuple(pairs), tuple(kept), dropped, aliases)
 
 
-def check_equal_where_copied(pairs: Sequence[Pair]) -> None:
-    """Integers, booleans and statistics are copied, never averaged: they must be the same at both ends.
+def check_equal_where_copied(pairs: Sequence[Pair]) -> list[str]:
+    """Integers, booleans and statistics are copied, never averaged: they must be the same at all ends.
+
+    Returns:
+        The running statistics of normalization layers that differ: they are copied from one end.
 
     Raises:
-        MergeError: One differs.
+        MergeError: Something else differs.
     """
+    running = []
     for pair in pairs:
-        if pair.base is None or pair.finetuned is None:
+        if pair.base is None:
             continue
-        if pair.base.dtype in INTEGERS and not _same_bytes(pair.base, pair.finetuned):
+        statistics = STATISTICS_BUFFER.fullmatch(pair.name)
+        runs = is_running_statistic(pair.name)
+        if not (pair.base.dtype in INTEGERS or statistics or runs):
+            continue
+        for change in pair.finetuned:
+            if not isinstance(change, TensorInfo) or _same_bytes(pair.base, change):
+                continue
+            if runs:
+                running.append(pair.name)
+                break
+            if statistics:
+                raise MergeError(
+                    f"the normalization statistics {pair.name} differ between base and finetuned, so their weights are "
+                    "in different units; finetune again with the base's statistics: retain finetune … --stats base"
+                )
             raise MergeError(
                 f"the {pair.base.dtype} tensor {pair.name} differs between base and finetuned; "
                 "integers cannot be interpolated, so both ends must hold the same"
             )
-        if STATISTICS_BUFFER.fullmatch(pair.name) and not _same_bytes(pair.base, pair.finetuned):
-            raise MergeError(
-                f"the normalization statistics {pair.name} differ between base and finetuned, so their weights are in "
-                "different units; finetune again with the base's statistics: retain finetune … --stats base"
-            )
+    return running
 
 
-def _alias(name: str, aliases: Sequence[tuple[str, str]]) -> str | None:
-    for first, second in aliases:
-        if name in (first, second):
-            return second if name == first else first
-    return None
-
-
-def _alike(a: TensorInfo, b: TensorInfo) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype
+def _alike(info: TensorInfo, other: Change, *, mixed: bool) -> bool:
+    if isinstance(other, Adapter):
+        return len(info.shape) == 2 and info.shape == (other.b.shape[0], other.a.shape[1])
+    both_floats = info.dtype in FLOATS and other.dtype in FLOATS
+    return info.shape == other.shape and (info.dtype == other.dtype or (mixed and both_floats))
 
 
 def _same_bytes(a: TensorInfo, b: TensorInfo) -> bool:
+    if a.nbytes != b.nbytes:
+        return False
     with a.file.open("rb") as first, b.file.open("rb") as second:
         first.seek(a.offset)
         second.seek(b.offset)
@@ -136,35 +212,3 @@ def _same_bytes(a: TensorInfo, b: TensorInfo) -> bool:
                 return False
             left -= block
     return True
-
-
-def _difference(base: Checkpoint, finetuned: Checkpoint, names: set[str]) -> str:
-    """The message: one sentence, then two columns."""
-    union = dict.fromkeys((*base.tensors, *finetuned.tensors))
-    ordered = [name for name in union if name in names]
-    rows = [("", "base", "finetuned")]
-    rows += [(name, _cell(base, name), _cell(finetuned, name)) for name in ordered[:_LISTED]]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if len(ordered) > _LISTED:
-        lines.append(f"… and {len(ordered) - _LISTED} more")
-    table = "\n  ".join(lines)
-    mend = _mend(base, finetuned, names)
-    return f"base and finetuned disagree on {len(names)} of {len(union)} tensors; {mend}\n  {table}"
-
-
-def _mend(base: Checkpoint, finetuned: Checkpoint, names: set[str]) -> str:
-    shared = base.tensors.keys() & finetuned.tensors.keys()
-    if not shared:
-        return "they are different architectures, which cannot be merged"
-    if names <= shared and all(base.tensors[name].shape == finetuned.tensors[name].shape for name in names):
-        return (
-            "only the dtypes differ: convert one end first, "
-            "as in: retain merge FINETUNED FINETUNED --alpha 0 --dtype float32 -o CONVERTED"
-        )
-    return "pass --missing base (or finetuned) to keep that end's wherever they differ"
-
-
-def _cell(checkpoint: Checkpoint, name: str) -> str:
-    info = checkpoint.tensors.get(name)
-    return "–" if info is None else f"{info.dtype} {list(info.shape)}"

@@ -1,53 +1,53 @@
 """The plan of a merge: for every tensor of the output, where it comes from, what is done to it and where it goes."""
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-from retain.checkpoint import Checkpoint, Header, TensorInfo, build_header
-from retain.checkpoint.checkpoint import WEIGHTS, read_json_object
+from retain.checkpoint import Checkpoint, TensorInfo
 from retain.checkpoint.safetensors_header import DTYPE_BYTES
-from retain.checkpoint.statistics import STATISTICS_BUFFER
 from retain.errors import MergeError
 from retain.merge.agreement import check_agreement
-from retain.merge.compare import FLOATS, INTEGERS, Pair, Pairing, check_equal_where_copied, pair_up
+from retain.merge.compare import FLOATS, INTEGERS, Pairing, check_equal_where_copied, pair_up
+from retain.merge.depth import Depth, depths
 from retain.merge.families import detect_family
-from retain.merge.methods import METHODS, Operation
+from retain.merge.families.family import is_running_statistic
+from retain.merge.files import PlannedFile, plan_files, plan_index
 from retain.merge.normalization import NormalizationCheck, check_normalization
 from retain.merge.partition import STATISTICS, Partition, make_partition
+from retain.merge.plan_warnings import plan_warnings
 from retain.merge.recipe import Recipe
-
-STORED: Mapping[str, str] = {"bfloat16": "BF16", "float16": "F16", "float32": "F32", "float64": "F64"}
-"""The safetensors name of every dtype that can be asked for."""
+from retain.merge.units import Source, Unit, units_of
 
 
 @dataclass(frozen=True)
-class PlannedTensor:
-    """One tensor of the output.
+class PlannedUnit:
+    """One tensor of the output, or one row of it.
 
     Attributes:
-        name: Its name.
+        name: The tensor's name, with the row in brackets.
+        tensor: The tensor's name.
         component: The component whose α applies.
-        kind: "copy" bytes of the source, "convert" the source to another dtype, or interpolate, "linear".
-        alpha: The weight of the finetuned end, for "linear".
-        source: What is read; for "linear", the base's.
-        finetuned: The finetuned end's, for "linear" only.
-        source_end: Which end `source` is from.
+        depth: Its place among the layers, where it has one.
+        source: What a copy reads, and what interpolation starts from.
+        source_end: Whose that is: 0 the base, 1 the (first) finetuned policy.
+        finetuned: What is interpolated with it, by finetuned end; None where an end has it as the base does. Empty: the
+            unit is copied from `source` at every α.
+        alphas: Its α in every variant of the plan.
         dtype: What it is stored as.
         file: Index into the plan's files.
         offset: First byte in that file.
     """
 
     name: str
+    tensor: str
     component: str
-    kind: Literal["copy", "convert", "linear"]
-    alpha: float
+    depth: Depth | None
     source: TensorInfo
-    finetuned: TensorInfo | None
-    source_end: Literal["base", "finetuned"]
+    source_end: int
+    finetuned: tuple[Source | None, ...]
+    alphas: tuple[float, ...]
     dtype: str
     file: int
     offset: int
@@ -59,193 +59,204 @@ class PlannedTensor:
 
 
 @dataclass(frozen=True)
-class PlannedFile:
-    """One weight file of the output: its name, its header byte for byte, and its size [bytes]."""
-
-    name: str
-    header: bytes
-    nbytes: int
-
-
-@dataclass(frozen=True)
 class MergePlan:
     """All that is known before a byte of the weights is read.
 
     Attributes:
-        base: One end.
-        finetuned: The other.
-        recipe: What was asked.
+        base: The base policy.
+        finetuned: The policies finetuned from it.
+        recipes: What was asked, one per variant; they differ in α alone.
         partition: Which component every tensor belongs to.
-        alpha: α of every component, defaults filled in.
+        alphas: α of every component, defaults filled in, by variant.
         pairing: Which tensor goes with which.
-        normalization: What the comparison of the statistics gave.
-        files: The weight files of the output.
-        tensors: Its tensors, in the order of their bytes.
-        index: The shard index of the output as (name, text), where it has one.
+        normalization: What the comparison of the statistics gave, by finetuned end.
+        files: The weight files of an output.
+        units: Its tensors or their rows, in the order of their bytes.
+        index: The shard index of an output as (name, text), where it has one.
         sidecars: The end whose configuration, processors and tokenizer go with the output.
+        user_components: Components that the user defined, name → regular expression.
         warnings: What the user should know before the merge, one sentence each.
     """
 
     base: Checkpoint
-    finetuned: Checkpoint
-    recipe: Recipe
+    finetuned: tuple[Checkpoint, ...]
+    recipes: tuple[Recipe, ...]
     partition: Partition
-    alpha: Mapping[str, float]
+    alphas: tuple[Mapping[str, float], ...]
     pairing: Pairing
-    normalization: NormalizationCheck
+    normalization: tuple[NormalizationCheck, ...]
     files: tuple[PlannedFile, ...]
-    tensors: tuple[PlannedTensor, ...]
+    units: tuple[PlannedUnit, ...]
     index: tuple[str, bytes] | None
     sidecars: Checkpoint
+    user_components: Mapping[str, str]
     warnings: tuple[str, ...]
 
     @property
-    def output_bytes(self) -> int:
-        """Bytes of the output's weight files."""
-        return sum(file.nbytes for file in self.files)
+    def recipe(self) -> Recipe:
+        """The first variant's recipe; all but its α holds for every variant."""
+        return self.recipes[0]
 
     @property
-    def tensor_bytes(self) -> int:
-        """Bytes of the output's tensors, which is what progress counts."""
-        return sum(tensor.nbytes for tensor in self.tensors)
+    def ends(self) -> tuple[Checkpoint, ...]:
+        """The base and the finetuned policies."""
+        return self.base, *self.finetuned
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of one output's weight files."""
+        return sum(file.nbytes for file in self.files)
 
 
 def make_plan(
-    base: Checkpoint, finetuned: Checkpoint, recipe: Recipe, patterns: Mapping[str, re.Pattern[str]]
+    base: Checkpoint,
+    finetuned: Sequence[Checkpoint],
+    recipes: Sequence[Recipe],
+    patterns: Mapping[str, re.Pattern[str]],
+    *,
+    obstacles: list[str] | None = None,
 ) -> MergePlan:
     """Plan a merge and refuse what cannot be merged.
 
     Args:
         base: The base policy.
-        finetuned: A policy that was finetuned from it.
-        recipe: How to merge.
+        finetuned: Policies that were finetuned from it.
+        recipes: How to merge; several differ in α alone and are made in one pass.
         patterns: User-defined components, name → pattern of the full tensor name.
+        obstacles: Where given, what a merge would refuse about statistics, settings and copied tensors is added to this
+            list instead, for a diagnosis that goes on.
 
     Raises:
         CheckpointError: A file is not what it says it is.
         MergeError: The ends do not fit together, or the recipe does not fit them.
     """
-    family = detect_family(base.config or finetuned.config, base.tensors)
-    pairing = pair_up(base, finetuned, recipe.missing, family.aliases if family else ())
+    recipe = recipes[0]
+    recipe.check_ends(len(finetuned))
+    if base.adapters:
+        raise MergeError(f"the base {base.path} is an adapter; give the full policy it was trained on as the base")
+    family = detect_family(base.config or finetuned[0].config, base.tensors)
+    pairing = pair_up(base, finetuned, recipe.missing, family, mixed=recipe.dtype is not None)
     partition = make_partition((pair.name for pair in pairing.pairs), family, patterns)
-    alpha = recipe.resolve(partition.components)
-    normalization = check_normalization(base, finetuned)
-    check_agreement(base, finetuned, family)
-    check_equal_where_copied(pairing.pairs)
+    alphas = tuple(each.resolve(partition.components) for each in recipes)
+    normalization = []
+    running: list[str] = []
+    for end in finetuned:
+        with _gathering(obstacles):
+            normalization.append(check_normalization(base, end, family, fold=recipe.fold))
+        with _gathering(obstacles):
+            check_agreement(base, end, family)
+    with _gathering(obstacles):
+        running = check_equal_where_copied(pairing.pairs)
 
-    layout = base if pairing.layout == "base" else finetuned
-    pairs = {pair.name: pair for pair in pairing.pairs}
-    files: list[PlannedFile] = []
-    tensors: list[PlannedTensor] = []
-    for number, header in enumerate(layout.headers):
-        file = _plan_file(header, recipe, WEIGHTS if layout.kind == "file" else header.file.name)
-        files.append(file)
-        offset = len(file.header)
-        for name in header.tensors:
-            component = partition.component_of[name]
-            tensor = _plan_tensor(pairs[name], component, alpha, recipe, (number, offset))
-            tensors.append(tensor)
-            offset += tensor.nbytes
+    layout = finetuned[0] if pairing.layout else base
+    files = plan_files(layout, recipe)
+    places = {name: (number, offset) for number, file in enumerate(files) for name, offset in file.offsets.items()}
+    replaced = [check.replacements for check in normalization] if len(normalization) == len(finetuned) else []
+    units = [unit for pair in pairing.pairs for unit in units_of(pair, family, replaced)]
+    shapes = {pair.name: (pair.base or layout.tensors[pair.name]).shape for pair in pairing.pairs}
+    depth_of = depths(shapes, family)
+    overrides = _AlphaMap(recipe)
+    planned = []
+    for unit in units:
+        component = partition.component_of[unit.tensor]
+        depth = depth_of.get(unit.name, depth_of.get(unit.tensor))
+        at = tuple(
+            overrides.of(unit.name, 0.0 if component == STATISTICS else alpha[component], depth) for alpha in alphas
+        )
+        planned.append(_plan_unit(unit, component, depth, at, files, places[unit.tensor]))
+    overrides.check_used()
+    planned.sort(key=lambda unit: (unit.file, unit.offset))
+    sidecars = _sidecars(base, finetuned, normalization)
     return MergePlan(
         base=base,
-        finetuned=finetuned,
-        recipe=recipe,
+        finetuned=tuple(finetuned),
+        recipes=tuple(recipes),
         partition=partition,
-        alpha=alpha,
+        alphas=alphas,
         pairing=pairing,
-        normalization=normalization,
-        files=tuple(files),
-        tensors=tuple(tensors),
-        index=_plan_index(layout.index, sum(tensor.nbytes for tensor in tensors)),
-        # The finetuned end knows the robot: its camera names and processors are what the merged policy will meet.
-        sidecars=base if finetuned.kind == "file" else finetuned,
-        warnings=tuple(_warnings(recipe, partition, alpha, pairing, normalization)),
+        normalization=tuple(normalization),
+        files=files,
+        units=tuple(planned),
+        index=plan_index(layout.index, sum(unit.nbytes for unit in planned)),
+        sidecars=sidecars,
+        user_components={name: pattern.pattern for name, pattern in patterns.items()},
+        warnings=tuple(plan_warnings(base, finetuned, recipe, partition, alphas, pairing, normalization, running)),
     )
 
 
-def _stored_dtype(name: str, info: TensorInfo, recipe: Recipe) -> str:
-    if recipe.dtype is None or info.dtype in INTEGERS or STATISTICS_BUFFER.fullmatch(name):
-        return info.dtype
-    return STORED[recipe.dtype]
+@contextmanager
+def _gathering(obstacles: list[str] | None) -> Iterator[None]:
+    try:
+        yield
+    except MergeError as error:
+        if obstacles is None:
+            raise
+        obstacles.append(str(error))
 
 
-def _plan_file(header: Header, recipe: Recipe, name: str) -> PlannedFile:
-    dtypes = {tensor: _stored_dtype(tensor, info, recipe) for tensor, info in header.tensors.items()}
-    if all(info.dtype == dtypes[tensor] for tensor, info in header.tensors.items()):
-        raw = header.raw  # the very bytes: at alpha 0 the file is the base's
-    else:
-        raw = build_header(
-            ((tensor, dtypes[tensor], info.shape) for tensor, info in header.tensors.items()), header.metadata
-        )
-    data = sum(info.elements * DTYPE_BYTES[dtypes[tensor]] for tensor, info in header.tensors.items())
-    return PlannedFile(name, raw, len(raw) + data)
+def _sidecars(
+    base: Checkpoint, finetuned: Sequence[Checkpoint], normalization: Sequence[NormalizationCheck]
+) -> Checkpoint:
+    """The end whose configuration travels: the finetuned one knows the robot that the merged policy will meet.
+
+    With several finetuned policies none of them does, and after folding the weights are in the base's units.
+    """
+    folded = any(check.status == "folded" for check in normalization)
+    from_base = len(finetuned) > 1 or folded or (base.config and not finetuned[0].config)
+    return base if from_base or finetuned[0].kind in ("file", "pickle") else finetuned[0]
 
 
-def _plan_tensor(
-    pair: Pair, component: str, alpha: Mapping[str, float], recipe: Recipe, place: tuple[int, int]
-) -> PlannedTensor:
-    operation = _operation(pair, component, alpha, recipe)
-    end: Literal["base", "finetuned"] = "base" if operation.kind == "linear" else operation.end
-    source = pair.base if end == "base" else pair.finetuned
-    if source is None:  # the tensor is kept from the only end that has it
-        end, source = ("finetuned", pair.finetuned) if end == "base" else ("base", pair.base)
+def _plan_unit(
+    unit: Unit,
+    component: str,
+    depth: Depth | None,
+    alphas: tuple[float, ...],
+    files: Sequence[PlannedFile],
+    place: tuple[int, int],
+) -> PlannedUnit:
+    number, start = place
+    dtype = files[number].dtypes[unit.tensor]
+    source = unit.base
+    source_end = 0
+    if source is None:
+        source, source_end = unit.finetuned[0], 1  # type: ignore[assignment]
     assert source is not None
-    dtype = _stored_dtype(pair.name, source, recipe)
-    needs_arithmetic = operation.kind == "linear" or dtype != source.dtype
-    if needs_arithmetic and source.dtype not in FLOATS:
+    copied = unit.base is None or component == STATISTICS or source.dtype in INTEGERS or not unit.finetuned
+    finetuned = () if copied else unit.finetuned
+    if is_running_statistic(unit.tensor):
+        finetuned = ()  # no weights: the base's, whatever α is
+    if source.dtype not in FLOATS and (finetuned or dtype != source.dtype):
         raise MergeError(
-            f"{pair.name} is stored as {source.dtype}, which cannot be interpolated or converted; "
-            "give its component alpha 0 or 1, or start from a checkpoint in bf16, f16 or f32"
+            f"{unit.name} is stored as {source.dtype}, which cannot be interpolated or converted; "
+            "start from a checkpoint in bf16, f16 or f32"
         )
-    kind: Literal["copy", "convert", "linear"]
-    kind = "linear" if operation.kind == "linear" else "convert" if needs_arithmetic else "copy"
-    finetuned = pair.finetuned if kind == "linear" else None
-    return PlannedTensor(pair.name, component, kind, operation.alpha, source, finetuned, end, dtype, *place)
+    if all(end is None for end in finetuned):
+        finetuned = ()
+    offset = start + (unit.row or 0) * source.elements * DTYPE_BYTES[dtype]
+    return PlannedUnit(
+        unit.name, unit.tensor, component, depth, source, source_end, finetuned, alphas, dtype, number, offset
+    )
 
 
-def _operation(pair: Pair, component: str, alpha: Mapping[str, float], recipe: Recipe) -> Operation:
-    if pair.base is None or pair.finetuned is None:
-        return Operation("take", "base" if pair.finetuned is None else "finetuned")
-    if component == STATISTICS or pair.base.dtype in INTEGERS:
-        return Operation("take", "base")  # equal at both ends: checked
-    return METHODS[recipe.method].operation(alpha[component])
+class _AlphaMap:
+    """α of single tensors: the map's where a pattern matches, else the component's scaled by depth."""
 
+    def __init__(self, recipe: Recipe) -> None:
+        self._patterns = [(re.compile(pattern), alpha) for pattern, alpha in recipe.alpha_map.items()]
+        self._used = [False] * len(self._patterns)
+        self._depth = recipe.depth
 
-def _plan_index(index: Path | None, tensor_bytes: int) -> tuple[str, bytes] | None:
-    if index is None:
-        return None
-    document = read_json_object(index)
-    metadata = document.get("metadata")
-    if not isinstance(metadata, dict) or metadata.get("total_size") in (None, tensor_bytes):
-        return index.name, index.read_bytes()
-    document["metadata"] = {**metadata, "total_size": tensor_bytes}
-    return index.name, (json.dumps(document, indent=2) + "\n").encode()
+    def of(self, name: str, alpha: float, depth: Depth | None) -> float:
+        for index, (pattern, own) in enumerate(self._patterns):
+            if pattern.fullmatch(name):
+                self._used[index] = True
+                return own
+        if self._depth is None or depth is None:
+            return alpha
+        first, last = self._depth
+        return alpha * (first + (last - first) * depth.position)
 
-
-def _warnings(
-    recipe: Recipe,
-    partition: Partition,
-    alpha: Mapping[str, float],
-    pairing: Pairing,
-    normalization: NormalizationCheck,
-) -> list[str]:
-    warnings: list[str] = []
-    empty = (name for name in partition.components if name in recipe.alpha and not partition.tensors(name))
-    warnings += [f"this policy has no tensor in {name}; its alpha has no effect" for name in empty]
-    outside = [f"{name}={value:g}" for name, value in alpha.items() if not 0.0 <= value <= 1.0]
-    if outside:
-        warnings.append(f"alpha is extrapolated beyond the two ends: {' '.join(outside)}")
-    if pairing.kept:
-        warnings.append(
-            f"{len(pairing.kept)} tensors are the {pairing.layout}'s alone, because the other end lacks them or has "
-            f"them differently (first: {pairing.kept[0]})"
-        )
-    if pairing.dropped:
-        warnings.append(f"{len(pairing.dropped)} tensors of the other end were dropped (first: {pairing.dropped[0]})")
-    if normalization.status == "unknown":
-        end = next(iter(normalization.sources))
-        warnings.append(
-            f"only the {end} end has normalization statistics; make sure that both were trained with the same, "
-            "or actions come out in the wrong units"
-        )
-    return warnings
+    def check_used(self) -> None:
+        for (pattern, _), used in zip(self._patterns, self._used, strict=True):
+            if not used:
+                raise MergeError(f"the alpha map's {pattern.pattern!r} matches no tensor that is left to it")

@@ -2,22 +2,33 @@
 
 from dataclasses import dataclass
 
-from retain.merge.methods.method import Operation
+from retain.merge.methods.method import BASE_AS_IT_IS, Combination, Measured, Measures, Settings, Strength
 
 
 @dataclass(frozen=True)
 class Linear:
-    """θ = θ_base + α·(θ_finetuned − θ_base), with α by component (arXiv 2512.08333, eq. 2 and 3).
+    """θ = θ_base + α·(θ_finetuned − θ_base), with α by component (arXiv 2512.08333, eq. 2 and 3; WiSE-FT 2109.01903).
 
     At α = 0 and 1 the tensors of that end are taken, bit for bit: fma(1, f − p, p) can miss f.
     """
 
     name: str = "linear"
+    summary: str = "base + alpha (finetuned - base); RETAIN, arXiv 2512.08333"
+    ends: tuple[int, int | None] = (1, 1)
+    options: frozenset[str] = frozenset()
+    default_alpha: float | None = None
+    measures: Measures = "nothing"
 
-    def operation(self, alpha: float) -> Operation:
+    def keep(self, settings: Settings, elements: int) -> int:
+        """Everything."""
+        return elements
+
+    def combination(self, settings: Settings, ends: int, measured: Measured) -> Combination:
+        """The task vector as it is."""
+        return Combination((1.0,))
+
+    def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
         """Take an end's tensor at 0 and 1, interpolate (or extrapolate) everywhere else."""
         if alpha == 0.0:
-            return Operation("take", "base")
-        if alpha == 1.0:
-            return Operation("take", "finetuned")
-        return Operation("linear", alpha=alpha)
+            return BASE_AS_IT_IS
+        return Strength(take="finetuned") if alpha == 1.0 else Strength(alpha)
