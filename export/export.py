@@ -132,7 +132,7 @@ def export_policy(
 def merge_export(
     base: str | Path,
     finetuned: Policies,
-    alpha: Alpha | None,
+    alpha: Alpha | Recipe,
     output: str | Path,
     *,
     graph_from: str | Path | None = None,
@@ -142,7 +142,6 @@ def merge_export(
     threads: int | None = None,
     force: bool = False,
     allow_pickle: bool = False,
-    recipe: Recipe | None = None,
     stage: Stage | None = None,
 ) -> ExportReport:
     """Merge policies straight into a bundle, whose `model.safetensors` is byte for byte what `retain merge` writes.
@@ -150,7 +149,7 @@ def merge_export(
     Args:
         base: `compact-base` or a policy directory.
         finetuned: A policy finetuned from it, or several.
-        alpha: Weight of the finetuned policy, for all tensors or by component; None is the method's own.
+        alpha: Weight of the finetuned policy, for all tensors or by component; or a whole recipe.
         output: The bundle to make.
         graph_from: A bundle of the same architecture, whose graphs are taken over: another α then costs the merge
             and the checks, and PyTorch is not needed.
@@ -161,7 +160,6 @@ def merge_export(
         force: Replace an existing bundle or policy directory.
         allow_pickle: Read torch pickles, through torch's restricted unpickler.
         stage: Told what happens.
-        recipe: How to merge, where α alone does not say it; `alpha` must be None then.
 
     Raises:
         RetainError: Of the kind that fits; nothing is left behind.
@@ -170,7 +168,7 @@ def merge_export(
     check_replaceable(output, force=force)
     source = _graph_source(graph_from, trt)
     paths = [finetuned] if isinstance(finetuned, str | Path) else list(finetuned)
-    asked = recipe if recipe is not None and alpha is None else Recipe.of(alpha)
+    asked = alpha if isinstance(alpha, Recipe) else Recipe.of(alpha)
     plan = prepare(resolve(base), [resolve(path) for path in paths], asked, components, allow_pickle=allow_pickle)
     with (
         atomic_directory(output, force=force, needed_bytes=plan.output_bytes) as partial,

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         report = merge_export(
             args.base,
             args.finetuned,
-            None,
+            asked[0],
             args.output,
             graph_from=args.graph_from,
             trt=args.trt,
@@ -50,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
             force=args.force,
             allow_pickle=args.allow_pickle,
             stage=stage,
-            recipe=asked[0],
         )
     show(report, as_json=args.json)
     return 0
