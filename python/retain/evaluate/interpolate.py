@@ -1,14 +1,11 @@
-"""Two policies to one, in memory: θ = (1 − α)·θ_base + α·θ_finetuned in fp32. 0 is the base, 1 the finetuned policy.
-
-For trying many α without writing files. `retain merge` does the same to checkpoints of any size.
-"""
+"""A policy between two others, merged straight into a live policy: for trying many α without writing files."""
 
 from collections.abc import Mapping
-
-import torch
+from pathlib import Path
 
 from retain.errors import EvaluationError
-from retain.policy import Policy
+from retain.merge.into import into
+from retain.policy import Policy, load_policy, resolve
 
 COMPONENTS = ("vision", "language", "action")
 """The first part of every tensor's name in `compact`."""
@@ -36,37 +33,19 @@ def per_component(alpha: Alpha) -> dict[str, float]:
     return values
 
 
-def interpolate(base: Policy, finetuned: Policy, alpha: Alpha, into: Policy) -> Policy:
-    """Fill `into` with the weights between two policies of one architecture.
+def interpolate(base: str | Path, finetuned: str | Path, alpha: Alpha) -> Policy:
+    """The policy between two, bit for bit what `retain merge` would write.
 
     Args:
-        base: α = 0, bit for bit.
-        finetuned: α = 1, bit for bit.
+        base: α = 0.
+        finetuned: α = 1.
         alpha: The weight of the finetuned policy.
-        into: A policy of the same architecture, overwritten and returned.
 
     Raises:
-        EvaluationError: The two have different tensors or different units.
+        EvaluationError: α is impossible.
+        MergeError: The two cannot be merged.
     """
     values = per_component(alpha)
-    start, end = base.state_dict(), finetuned.state_dict()
-    shapes = [{name: tensor.shape for name, tensor in tensors.items()} for tensors in (start, end)]
-    different = [name for name in start.keys() | end.keys() if shapes[0].get(name) != shapes[1].get(name)]
-    if different:
-        raise EvaluationError(
-            f"the two policies differ in {len(different)} tensors, first {min(different)};"
-            " expected a base and what was finetuned from it"
-        )
-    if base.spec.normalization != finetuned.spec.normalization:
-        raise EvaluationError(
-            "the two policies have different normalization statistics, so their weights are in different units;"
-            " finetune with --stats base"
-        )
-    mixed = {}
-    for name, tensor in start.items():
-        component = name.partition(".")[0]
-        if component not in values:
-            raise EvaluationError(f"tensor {name} belongs to none of the components {', '.join(COMPONENTS)}")
-        mixed[name] = torch.lerp(tensor, end[name], values[component]) if tensor.is_floating_point() else tensor
-    into.load_state_dict(mixed, strict=True)
-    return into
+    policy = load_policy(base)
+    into(policy, resolve(base), resolve(finetuned), values, threads=1)
+    return policy

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,7 +48,7 @@ class PolicySource:
 
 @dataclass(frozen=True)
 class InterpolatedSource:
-    """A policy between two others, interpolated in memory.
+    """A policy between two others, merged in memory.
 
     Attributes:
         base, finetuned: Policy directories.
@@ -61,11 +60,10 @@ class InterpolatedSource:
     alpha: tuple[tuple[str, float], ...]
 
     def open(self) -> Player:
-        """Load both ends (once per process) and interpolate."""
+        """Load the base and merge into it."""
         from retain.evaluate.interpolate import interpolate
 
-        base, finetuned = _load_end(self.base), _load_end(self.finetuned)
-        return torch_player(interpolate(base, finetuned, dict(self.alpha), into=load_policy(self.base)))
+        return torch_player(interpolate(self.base, self.finetuned, dict(self.alpha)))
 
     def fingerprint(self) -> str:
         """Hash of both directories and α."""
@@ -169,11 +167,6 @@ def _interface(spec: PolicySpec, n_action_steps: int | None) -> Interface:
         horizon=spec.horizon,
         n_action_steps=rows,
     )
-
-
-@lru_cache(maxsize=2)
-def _load_end(path: Path) -> Policy:
-    return load_policy(path)
 
 
 def _directory_digest(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Merging straight into a live torch module: a sweep over α without a file."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retain._core import merge as core
@@ -25,7 +26,7 @@ _OTHER_DTYPES = {
 
 def into(
     module: "torch.nn.Module",
-    base: str,
+    base: str | Path,
     finetuned: Policies,
     alpha: Alpha | None = None,
     *,

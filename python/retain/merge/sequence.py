@@ -9,7 +9,7 @@ from retain.checkpoint import open_checkpoint
 from retain.errors import MergeError
 from retain.merge.ledger import Ledger, check_same_files, continued, is_linear, read_ledger, recorder
 from retain.merge.merge import Alpha, execute, prepare
-from retain.merge.recipe import Recipe
+from retain.merge.recipe import Recipe, StoredDType
 from retain.merge.report import MergeReport
 from retain.merge.stream import Progress, threads_or_all
 
@@ -60,7 +60,7 @@ def subtract_skill(
     *,
     start: str | Path | None = None,
     finetuned: str | Path | None = None,
-    dtype: str | None = None,
+    dtype: StoredDType | None = None,
     threads: int | None = None,
     force: bool = False,
     sync: bool = True,

@@ -64,13 +64,15 @@ def test_nothing_in_common_is_said_so(tmp_path: Path) -> None:
         merge(base, other, tmp_path / "merged", 0.5)
 
 
-def test_other_dtypes_come_with_the_command_that_converts(tmp_path: Path) -> None:
+def test_other_dtypes_need_a_word_about_the_results(tmp_path: Path) -> None:
     base = write_policy(tmp_path / "base", weights(), "F32")
     tuned = write_policy(tmp_path / "finetuned", finetuned(weights()), "BF16")
-    with pytest.raises(MergeError, match=r"only the dtypes differ.*--dtype float32 -o CONVERTED"):
+    with pytest.raises(MergeError, match=r"only the dtypes differ: say what the result is stored as, --dtype float32"):
         merge(base, tuned, tmp_path / "merged", 0.5)
     merge(tuned, tuned, tmp_path / "converted", 0.0, dtype="float32")
-    merge(base, tmp_path / "converted", tmp_path / "merged", 0.5)
+    merge(base, tmp_path / "converted", tmp_path / "one", 0.3)
+    merge(base, tuned, tmp_path / "two", 0.3, dtype="float32")
+    assert (tmp_path / "one" / WEIGHTS).read_bytes() == (tmp_path / "two" / WEIGHTS).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,9 @@ def test_the_file_beside_the_weights_holds_the_report(tmp_path: Path) -> None:
         written["alpha_in_words"]
         == "alpha is the weight of the finetuned policy: 0 is the base, 1 the finetuned policy"
     )
-    for end, directory in (("base", base), ("finetuned", tuned), ("output", tmp_path / "merged")):
-        assert written[end]["files"][WEIGHTS]["sha256"] == sha256((directory / WEIGHTS).read_bytes()).hexdigest()
+    ends = (written["base"], base), (written["finetuned"][0], tuned), (written["output"], tmp_path / "merged")
+    for end, directory in ends:
+        assert end["files"][WEIGHTS]["sha256"] == sha256((directory / WEIGHTS).read_bytes()).hexdigest()
 
 
 def test_provenance_is_the_recipe_with_the_hashes_of_its_inputs(tmp_path: Path) -> None:
