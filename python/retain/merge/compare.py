@@ -8,7 +8,7 @@ from retain.checkpoint.statistics import STATISTICS_BUFFER
 from retain.errors import MergeError
 from retain.merge.difference import Difference, describe
 from retain.merge.families import Family
-from retain.merge.families.family import is_running_statistic
+from retain.merge.families.running_statistics import is_running_statistic
 from retain.merge.recipe import Missing
 
 FLOATS = frozenset({"BF16", "F16", "F32", "F64"})

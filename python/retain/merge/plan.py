@@ -10,9 +10,9 @@ from retain.checkpoint.safetensors_header import DTYPE_BYTES
 from retain.errors import MergeError
 from retain.merge.agreement import check_agreement
 from retain.merge.compare import FLOATS, INTEGERS, Pairing, check_equal_where_copied, pair_up
-from retain.merge.depth import Depth, depths
+from retain.merge.depth import Depth, Depths, depths
 from retain.merge.families import detect_family
-from retain.merge.families.family import is_running_statistic
+from retain.merge.families.running_statistics import is_running_statistic
 from retain.merge.files import PlannedFile, plan_files, plan_index
 from retain.merge.normalization import NormalizationCheck, check_normalization
 from retain.merge.partition import STATISTICS, Partition, make_partition
@@ -159,7 +159,7 @@ def make_plan(
     planned = []
     for unit in units:
         component = partition.component_of[unit.tensor]
-        depth = depth_of.get(unit.name, depth_of.get(unit.tensor))
+        depth = _depth_of(depth_of, unit)
         at = tuple(
             overrides.of(unit.name, 0.0 if component == STATISTICS else alpha[component], depth) for alpha in alphas
         )
@@ -236,6 +236,13 @@ def _plan_unit(
     return PlannedUnit(
         unit.name, unit.tensor, component, depth, source, source_end, finetuned, alphas, dtype, number, offset
     )
+
+
+def _depth_of(depth_of: Depths, unit: Unit) -> Depth | None:
+    found = depth_of[unit.tensor]
+    if isinstance(found, tuple):
+        return None if unit.row is None else found[unit.row]
+    return found
 
 
 class _AlphaMap:

@@ -50,8 +50,7 @@ def units_of(pair: Pair, family: Family | None, replacements: Sequence[Mapping[s
     assert isinstance(whole, TensorInfo)
     by_row = (
         family is not None
-        and family.rows is not None
-        and family.rows.fullmatch(pair.name) is not None
+        and family.has_rows(pair.name)
         and len(whole.shape) > 1
         and not any(isinstance(end, Adapter) for end in ends)
     )
