@@ -1,6 +1,6 @@
 """Whether checkpoints are ends of one model, and which tensor of one goes with which of the others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from retain.checkpoint import Adapter, Checkpoint, TensorInfo
@@ -45,8 +45,7 @@ class Pairing:
         pairs: One per tensor of the output, in that order.
         kept: Tensors that are the layout end's alone because another end lacks them or has them differently.
         dropped: Tensors of the other ends that the output does not have.
-        aliases: Output tensors whose counterpart at another end has another name (tied tensors, other formats'
-            prefixes), name → counterpart.
+        aliases: Output tensors whose counterpart at another end is the tensor they are tied to, name → counterpart.
     """
 
     layout: int
@@ -62,21 +61,22 @@ class _Names:
     def __init__(self, end: Checkpoint, family: Family | None) -> None:
         self._family = family
         self._changes: dict[str, Change] = {**end.adapters, **end.tensors}
-        self._canonical = {self._plain(name): name for name in self._changes}
+        self._canonical = {self.plain(name): name for name in self._changes}
         self.is_adapter = bool(end.adapters)
 
-    def _plain(self, name: str) -> str:
+    def plain(self, name: str) -> str:
+        """A name without what only some formats add to it."""
         return self._family.canonical(name) if self._family else name
 
     def find(self, name: str) -> str | None:
         if name in self._changes:
             return name
-        if (found := self._canonical.get(self._plain(name))) is not None:
+        if (found := self._canonical.get(self.plain(name))) is not None:
             return found
         for pair in self._family.aliases if self._family else ():
             if name in pair:
                 other = pair[1] if name == pair[0] else pair[0]
-                found = other if other in self._changes else self._canonical.get(self._plain(other))
+                found = other if other in self._changes else self._canonical.get(self.plain(other))
                 if found is not None:
                     return found
         return None
@@ -84,7 +84,7 @@ class _Names:
     def __getitem__(self, name: str) -> Change:
         return self._changes[name]
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         return iter(self._changes)
 
 
@@ -124,7 +124,7 @@ def pair_up(
                     alike, wrong[end][name] = False, None
                 continue
             reached[end].add(found)
-            if found != name:
+            if names.plain(found) != names.plain(name):
                 aliases[name] = found
             changes.append(names[found])
             if not _alike(info, names[found], mixed=mixed):

@@ -27,7 +27,7 @@ def test_an_openpi_base_and_a_lerobot_finetune_go_together(tmp_path: Path, first
     assert merged.keys() == {first + name for name in made}  # the base's names
     for name, values in made.items():
         assert np.allclose(merged[first + name], values + 0.25)
-        assert report.tied[first + name] == second + name
+    assert report.tied == {}
 
 
 def groot(place: Path, rows: Array) -> Path:
