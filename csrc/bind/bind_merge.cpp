@@ -15,13 +15,27 @@ namespace retain::bind {
 namespace {
 
 using merge::DType;
+using merge::Input;
 using merge::ItemResult;
-using merge::Operation;
+using merge::LowRank;
 using merge::Origin;
-using merge::OutputFile;
+using merge::Output;
+using merge::Rounding;
+using merge::Source;
+using merge::SourceSums;
 using merge::Span;
 using merge::StreamOptions;
+using merge::Take;
+using merge::Target;
+using merge::TargetSums;
+using merge::Thinning;
 using merge::WorkItem;
+
+struct RunResult {
+  std::vector<ItemResult> items;
+  std::vector<std::optional<std::string>> input_sha256;
+  std::vector<std::optional<std::string>> output_sha256;
+};
 
 /// Reports progress and looks for Ctrl-C, from the thread that called run(). What Python raises is kept until the
 /// threads are joined: an exception must not cross them.
@@ -50,9 +64,8 @@ class PythonProgress {
   std::exception_ptr raised_;
 };
 
-std::vector<ItemResult> run(const std::vector<std::string>& inputs, const std::vector<OutputFile>& outputs,
-                            const std::vector<WorkItem>& items, std::size_t threads, bool sync, const std::string& isa,
-                            py::object progress) {
+RunResult run(const std::vector<Input>& inputs, const std::vector<Output>& outputs, const std::vector<WorkItem>& items,
+              std::size_t threads, bool sync, bool, bool, const std::string& isa, py::object progress) {
   PythonProgress watcher(std::move(progress));
   std::optional<std::vector<ItemResult>> results;
   {
@@ -62,18 +75,14 @@ std::vector<ItemResult> run(const std::vector<std::string>& inputs, const std::v
   }
   watcher.rethrow();
   if (!results) throw MergeError("the merge was stopped");
-  return *std::move(results);
+  RunResult result;
+  result.items = *std::move(results);
+  result.input_sha256.resize(inputs.size());
+  result.output_sha256.resize(outputs.size());
+  return result;
 }
 
-}  // namespace
-
-void bind_merge(py::module_& core) {
-  py::module_ m = core.def_submodule("merge", "Streaming arithmetic over checkpoint files");
-
-  py::enum_<Operation>(m, "Operation")
-      .value("COPY", Operation::kCopy)
-      .value("CONVERT", Operation::kConvert)
-      .value("LINEAR", Operation::kLinear);
+void bind_enums(py::module_& m) {
   py::enum_<DType>(m, "DType")
       .value("BF16", DType::kBf16)
       .value("F16", DType::kF16)
@@ -84,42 +93,121 @@ void bind_merge(py::module_& core) {
       .value("BASE", Origin::kBase)
       .value("FINETUNED", Origin::kFinetuned)
       .value("MERGED", Origin::kMerged);
+  py::enum_<Rounding>(m, "Rounding").value("NEAREST", Rounding::kNearest).value("STOCHASTIC", Rounding::kStochastic);
+  py::enum_<Thinning>(m, "Thinning")
+      .value("NONE", Thinning::kNone)
+      .value("MAGNITUDE", Thinning::kMagnitude)
+      .value("RANDOM", Thinning::kRandom)
+      .value("RANKED", Thinning::kRanked);
+  py::enum_<Take>(m, "Take")
+      .value("NOTHING", Take::kNothing)
+      .value("BASE", Take::kBase)
+      .value("FINETUNED", Take::kFinetuned);
+}
 
+void bind_files(py::module_& m) {
   py::class_<Span>(m, "Span").def(py::init([](std::size_t file, std::uint64_t offset) { return Span{file, offset}; }),
                                   py::arg("file"), py::arg("offset"));
-  py::class_<WorkItem>(m, "WorkItem")
-      .def(py::init([](Operation operation, DType stored_in, DType stored_out, std::uint64_t elements, double alpha,
-                       Span base, Span finetuned, Span output) {
-             return WorkItem{operation, stored_in, stored_out, elements, alpha, base, finetuned, output};
-           }),
-           py::kw_only(), py::arg("operation"), py::arg("stored_in"), py::arg("stored_out"), py::arg("elements"),
-           py::arg("alpha"), py::arg("base"), py::arg("finetuned"), py::arg("output"));
-  py::class_<OutputFile>(m, "OutputFile")
-      .def(py::init([](std::string path, std::uint64_t bytes, const py::bytes& header) {
-             return OutputFile{std::move(path), bytes, std::string(header)};
-           }),
-           py::arg("path"), py::arg("size"), py::arg("header"));
-  py::class_<ItemResult>(m, "ItemResult")
-      .def_property_readonly("base_base", [](const ItemResult& r) { return r.sums.base_base; })
-      .def_property_readonly("base_update", [](const ItemResult& r) { return r.sums.base_update; })
-      .def_property_readonly("update_update", [](const ItemResult& r) { return r.sums.update_update; })
-      .def_property_readonly("merged_update", [](const ItemResult& r) { return r.sums.merged_update; })
-      .def_property_readonly("changed", [](const ItemResult& r) { return r.sums.changed; })
-      .def_property_readonly("lost", [](const ItemResult& r) { return r.sums.lost; })
-      .def_property_readonly("not_finite", [](const ItemResult& r) { return r.sums.not_finite; })
-      .def_property_readonly("first_not_finite",
-                             [](const ItemResult& r) -> std::optional<std::pair<std::uint64_t, Origin>> {
-                               if (!r.first_not_finite) return std::nullopt;
-                               return std::pair{r.first_not_finite->element, r.first_not_finite->origin};
-                             });
+  py::class_<Input>(m, "Input")
+      .def_static("file", &Input::file, py::arg("path"))
+      .def_static(
+          "memory",
+          [](const py::bytes& data) {
+            const std::string_view bytes = data;
+            return Input::memory(std::as_bytes(std::span(bytes)));
+          },
+          py::arg("data"), py::keep_alive<0, 1>());
+  py::class_<Output>(m, "Output")
+      .def_static(
+          "create",
+          [](std::string path, std::uint64_t size, const py::bytes& header) {
+            return Output::create(std::move(path), size, std::string(header));
+          },
+          py::arg("path"), py::arg("size"), py::arg("header"))
+      .def_static("compare", &Output::compare, py::arg("path"))
+      .def_static(
+          "memory",
+          [](std::uintptr_t address, std::size_t size) {
+            return Output::memory({reinterpret_cast<std::byte*>(address), size});
+          },
+          py::arg("address"), py::arg("size"));
+}
 
+void bind_items(py::module_& m) {
+  py::class_<LowRank>(m, "LowRank")
+      .def(py::init([](Span a, Span b, DType stored, std::uint64_t rank, std::uint64_t columns, double scale) {
+             return LowRank{a, b, stored, rank, columns, scale};
+           }),
+           py::kw_only(), py::arg("a"), py::arg("b"), py::arg("stored"), py::arg("rank"), py::arg("columns"),
+           py::arg("scale"));
+  py::class_<Source>(m, "Source")
+      .def(py::init([](DType stored, std::optional<Span> span, std::optional<LowRank> low_rank, double coefficient,
+                       float threshold) { return Source{stored, span, low_rank, coefficient, threshold}; }),
+           py::kw_only(), py::arg("stored"), py::arg("span") = py::none(), py::arg("low_rank") = py::none(),
+           py::arg("coefficient") = 1.0, py::arg("threshold") = 0.0F);
+  py::class_<Target>(m, "Target")
+      .def(py::init([](Span output, DType stored, double scale, double base_scale, Take take) {
+             return Target{output, stored, scale, base_scale, take};
+           }),
+           py::kw_only(), py::arg("output"), py::arg("stored"), py::arg("scale") = 0.0, py::arg("base_scale") = 0.0,
+           py::arg("take") = Take::kNothing);
+  py::class_<WorkItem>(m, "WorkItem")
+      .def(py::init([](std::uint64_t elements, DType stored, Span base, std::vector<Source> sources,
+                       std::vector<Target> targets, Thinning thinning, double density, double spread,
+                       std::uint64_t row_length, bool elect_sign, Rounding rounding, std::uint64_t key) {
+             return WorkItem{elements, stored, base,       std::move(sources), std::move(targets), thinning,
+                             density,  spread, row_length, elect_sign,         rounding,           key};
+           }),
+           py::kw_only(), py::arg("elements"), py::arg("stored"), py::arg("base"), py::arg("sources") = py::tuple(),
+           py::arg("targets") = py::tuple(), py::arg("thinning") = Thinning::kNone, py::arg("density") = 1.0,
+           py::arg("spread") = 0.0, py::arg("row_length") = 0, py::arg("elect_sign") = false,
+           py::arg("rounding") = Rounding::kNearest, py::arg("key") = 0);
+}
+
+void bind_results(py::module_& m) {
+  py::class_<SourceSums>(m, "SourceSums")
+      .def_readonly("base_update", &SourceSums::base_update)
+      .def_readonly("update_update", &SourceSums::update_update)
+      .def_readonly("changed", &SourceSums::changed);
+  py::class_<TargetSums>(m, "TargetSums")
+      .def_readonly("exact_exact", &TargetSums::exact_exact)
+      .def_readonly("stored_exact", &TargetSums::stored_exact)
+      .def_readonly("lost", &TargetSums::lost)
+      .def_readonly("different", &TargetSums::different);
+  py::class_<ItemResult>(m, "ItemResult")
+      .def_readonly("base_base", &ItemResult::base_base)
+      .def_readonly("sources", &ItemResult::sources)
+      .def_readonly("gram", &ItemResult::gram)
+      .def_readonly("unchanged", &ItemResult::unchanged)
+      .def_readonly("targets", &ItemResult::targets)
+      .def_readonly("not_finite", &ItemResult::not_finite)
+      .def_property_readonly(
+          "first_not_finite", [](const ItemResult& r) -> std::optional<std::tuple<std::uint64_t, Origin, std::size_t>> {
+            if (!r.first_not_finite) return std::nullopt;
+            return std::tuple{r.first_not_finite->element, r.first_not_finite->origin, r.first_not_finite->index};
+          });
+  py::class_<RunResult>(m, "RunResult")
+      .def_readonly("items", &RunResult::items)
+      .def_readonly("input_sha256", &RunResult::input_sha256)
+      .def_readonly("output_sha256", &RunResult::output_sha256);
+}
+
+}  // namespace
+
+void bind_merge(py::module_& core) {
+  py::module_ m = core.def_submodule("merge", "Streaming arithmetic over checkpoint files");
+  bind_enums(m);
+  bind_files(m);
+  bind_items(m);
+  bind_results(m);
   m.def("available_isas", [] {
     std::vector<std::string> names;
     for (const merge::KernelTable* kernels : merge::available_kernels()) names.emplace_back(kernels->isa);
     return names;
   });
   m.def("run", &run, py::kw_only(), py::arg("inputs"), py::arg("outputs"), py::arg("items"), py::arg("threads"),
-        py::arg("sync") = true, py::arg("isa") = "", py::arg("progress") = py::none());
+        py::arg("sync") = true, py::arg("hashing") = false, py::arg("drop_cache") = false, py::arg("isa") = "",
+        py::arg("progress") = py::none());
 }
 
 }  // namespace retain::bind

@@ -1,121 +1,132 @@
 #include "merge/chunk.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "merge/arithmetic.hpp"
 #include "merge/dtype.hpp"
 
 namespace retain::merge {
 namespace {
 
+constexpr std::size_t kPadBytes = kBlockElements * sizeof(double);  // the rest of a last block
+
 std::size_t index_of(DType dtype) { return static_cast<std::size_t>(dtype); }
 
-template <class Stored>
-bool is_finite_at(std::span<const std::byte> bytes, std::size_t element) {
-  Stored value;
-  std::memcpy(&value, bytes.data() + element * sizeof(Stored), sizeof(Stored));
-  return std::isfinite(widen(value));
-}
-
-bool is_finite(DType dtype, std::span<const std::byte> bytes, std::size_t element) {
-  switch (dtype) {
-    case DType::kBf16:
-      return is_finite_at<Bf16>(bytes, element);
-    case DType::kF16:
-      return is_finite_at<F16>(bytes, element);
-    case DType::kF32:
-      return is_finite_at<float>(bytes, element);
-    case DType::kF64:
-      return is_finite_at<double>(bytes, element);
-    case DType::kOpaque:
-      return true;
-  }
-  return true;
-}
-
-/// The first element that is not finite in the result, and the end to blame. Only called when there is one.
-NotFinite find_not_finite(const WorkItem& item, std::span<const std::byte> base, std::span<const std::byte> finetuned,
-                          std::span<const std::byte> merged, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!is_finite(item.stored_in, base, i)) return {i, Origin::kBase};
-    if (!is_finite(item.stored_in, finetuned, i)) return {i, Origin::kFinetuned};
-    if (!is_finite(item.stored_out, merged, i)) return {i, Origin::kMerged};
-  }
-  return {};
-}
-
-/// Whether fp32 was too narrow for this chunk: a difference or a square overflowed, or the squares all but vanished.
-bool leaves_fp32(const Sums& sums, std::size_t count) {
-  if (sums.not_finite > 0) return true;
-  if (!std::isfinite(sums.base_base + sums.base_update + sums.update_update + sums.merged_update)) return true;
-  constexpr double kSmallestSafeSquare = 1e-30;  // far above 1e-38, where fp32 begins to lose bits
-  const double floor = static_cast<double>(count) * kSmallestSafeSquare;
-  return sums.changed > 0 && std::min(sums.base_base, sums.update_update) < floor;
+bool is_bits(const WorkItem& item, const Target& target) {
+  return is_bits_of_base(item, target) || target.take == Take::kFinetuned;
 }
 
 }  // namespace
 
-std::uint64_t chunk_elements(const WorkItem& item) {
-  return kChunkBytes / std::max(size_of(item.stored_in), size_of(item.stored_out));
-}
-
-ChunkWorker::ChunkWorker(std::span<const PosixFile> inputs, std::span<const PosixFile> outputs,
+ChunkWorker::ChunkWorker(std::span<const OpenInput> inputs, std::span<const OpenOutput> outputs,
                          const KernelTable& kernels)
     : inputs_(inputs),
       outputs_(outputs),
       kernels_(kernels),
-      base_(std::make_unique<std::byte[]>(kChunkBytes)),
-      finetuned_(std::make_unique<std::byte[]>(kChunkBytes)),
-      merged_(std::make_unique<std::byte[]>(kChunkBytes)) {}
+      single_(kernels, kernels.single_blocks),
+      double_(kernels, kernels.double_blocks) {}
 
 ItemResult ChunkWorker::run(const WorkItem& item, std::uint64_t first, std::uint64_t count) {
   const auto elements = static_cast<std::size_t>(count);
-  return item.operation == Operation::kCopy ? copy(item, first, elements) : compute(item, first, elements);
+  used_ = 0;
+  bytes_.base = read(item.base, item.stored, first, elements);
+  bytes_.finetuned.clear();
+  for (const Source& source : item.sources) {
+    bytes_.finetuned.push_back(read(*source.span, source.stored, first, elements));
+  }
+  bytes_.merged.clear();
+  for (const Target& target : item.targets) bytes_.merged.push_back(is_bits(item, target) ? nullptr : buffer());
+  ItemResult result = compute(item, first, elements);
+  write(item, first, elements, result);
+  return result;
 }
 
-ItemResult ChunkWorker::copy(const WorkItem& item, std::uint64_t first, std::size_t count) {
-  const std::size_t element_bytes = size_of(item.stored_in);
-  const std::span bytes{base_.get(), count * element_bytes};
-  inputs_[item.base.file].read_at(bytes, item.base.offset + first * element_bytes);
-  outputs_[item.output.file].write_at(bytes, item.output.offset + first * element_bytes);
-  ItemResult result;
-  if (item.stored_in == DType::kOpaque) return result;
-  result.sums.not_finite = kernels_.count_not_finite[index_of(item.stored_in)](bytes.data(), count);
-  if (result.sums.not_finite > 0) {
-    NotFinite found = find_not_finite(item, bytes, bytes, bytes, count);
-    found.element += first;
-    result.first_not_finite = found;
-  }
-  return result;
+std::byte* ChunkWorker::buffer() {
+  if (used_ == buffers_.size())
+    buffers_.push_back(std::make_unique_for_overwrite<std::byte[]>(kChunkBytes + kPadBytes));
+  return buffers_[used_++].get();
+}
+
+const std::byte* ChunkWorker::read(const Span& span, DType stored, std::uint64_t first, std::size_t count) {
+  std::byte* bytes = buffer();
+  const std::size_t size = count * size_of(stored);
+  inputs_[span.file].read_at({bytes, size}, span.offset + first * size_of(stored));
+  std::memset(bytes + size, 0, kPadBytes);
+  return bytes;
 }
 
 ItemResult ChunkWorker::compute(const WorkItem& item, std::uint64_t first, std::size_t count) {
-  const std::size_t in_bytes = size_of(item.stored_in);
-  const std::size_t out_bytes = size_of(item.stored_out);
-  const std::span base{base_.get(), count * in_bytes};
-  const std::span merged{merged_.get(), count * out_bytes};
-  std::span finetuned = base;  // a conversion is a merge with itself
-  inputs_[item.base.file].read_at(base, item.base.offset + first * in_bytes);
-  if (item.operation == Operation::kLinear) {
-    finetuned = {finetuned_.get(), count * in_bytes};
-    inputs_[item.finetuned.file].read_at(finetuned, item.finetuned.offset + first * in_bytes);
-  }
-
-  const std::size_t in = index_of(item.stored_in);
-  const std::size_t out = index_of(item.stored_out);
+  if (item.sources.empty()) return convert(item, first, count);
+  const bool wide = computes_in_double(item);
   ItemResult result;
-  result.sums = kernels_.linear[in][out](base.data(), finetuned.data(), merged.data(), count, item.alpha);
-  if (kernels_.linear[in][out] != kernels_.wide[in][out] && leaves_fp32(result.sums, count)) {
-    result.sums = kernels_.wide[in][out](base.data(), finetuned.data(), merged.data(), count, item.alpha);
+  if (is_plainly_linear(item)) {
+    result = blend(item, count);
+    if (wide && result.not_finite == 0) return result;
+  } else if (!wide) {
+    result = single_.run(item, bytes_, first, count);
   }
-  outputs_[item.output.file].write_at(merged, item.output.offset + first * out_bytes);
-  if (result.sums.not_finite > 0) {
-    NotFinite found = find_not_finite(item, base, finetuned, merged, count);
-    found.element += first;
-    result.first_not_finite = found;
+  if (wide || leaves_fp32(item, result, count)) return double_.run(item, bytes_, first, count);
+  return result;
+}
+
+/// Copies and conversions. Values that are not finite are rare: the blocks find and name them.
+ItemResult ChunkWorker::convert(const WorkItem& item, std::uint64_t first, std::size_t count) {
+  ItemResult result = empty_result(0, item.targets.size());
+  if (item.stored == DType::kOpaque) return result;
+  std::uint64_t not_finite = kernels_.count_not_finite[index_of(item.stored)](bytes_.base, count);
+  for (std::size_t t = 0; t < item.targets.size(); ++t) {
+    if (bytes_.merged[t] == nullptr) continue;
+    const LinearKernel kernel = kernels_.linear[index_of(item.stored)][index_of(item.targets[t].stored)];
+    not_finite += kernel(bytes_.base, bytes_.base, bytes_.merged[t], count, 0.0).not_finite;
+  }
+  return not_finite > 0 ? double_.run(item, bytes_, first, count) : result;
+}
+
+/// The fused kernel, once per target. Its not_finite counts what is wrong in any of them; the blocks count elements.
+ItemResult ChunkWorker::blend(const WorkItem& item, std::size_t count) {
+  const auto& table = computes_in_double(item) ? kernels_.wide : kernels_.linear;
+  const std::size_t in = index_of(item.stored);
+  const double coefficient = common_coefficient(item);
+  ItemResult result = empty_result(1, item.targets.size());
+  const auto pass = [&](DType out, std::byte* merged, double alpha) {
+    const Sums sums = table[in][index_of(out)](bytes_.base, bytes_.finetuned[0], merged, count, alpha);
+    result.base_base = sums.base_base;
+    result.sources[0] = {sums.base_update, sums.update_update, sums.changed};
+    result.unchanged = count - sums.changed;
+    result.not_finite += sums.not_finite;
+    return sums;
+  };
+  bool measured = false;
+  for (std::size_t t = 0; t < item.targets.size(); ++t) {
+    if (bytes_.merged[t] == nullptr) continue;
+    const double alpha = item.targets[t].scale * coefficient;
+    const Sums sums = pass(item.targets[t].stored, bytes_.merged[t], alpha);
+    result.targets[t].exact_exact = alpha * alpha * sums.update_update;
+    result.targets[t].stored_exact = alpha * sums.merged_update;
+    result.targets[t].lost = std::fabs(alpha) > 0.0 ? sums.lost : 0;
+    measured = true;
+  }
+  if (!measured) pass(item.stored, buffer(), 0.0);
+  for (std::size_t t = 0; t < item.targets.size(); ++t) {
+    if (item.targets[t].take != Take::kFinetuned) continue;
+    result.targets[t].exact_exact = result.targets[t].stored_exact = result.sources[0].update_update;
   }
   return result;
+}
+
+void ChunkWorker::write(const WorkItem& item, std::uint64_t first, std::size_t count, ItemResult& result) {
+  std::byte* scratch = nullptr;
+  for (std::size_t t = 0; t < item.targets.size(); ++t) {
+    const Target& target = item.targets[t];
+    const std::byte* bytes = bytes_.merged[t];
+    if (bytes == nullptr) bytes = is_bits_of_base(item, target) ? bytes_.base : bytes_.finetuned[0];
+    const OpenOutput& output = outputs_[target.output.file];
+    if (output.is_compared() && scratch == nullptr) scratch = buffer();
+    const std::size_t size = count * size_of(target.stored);
+    result.targets[t].different =
+        output.put({bytes, size}, target.output.offset + first * size_of(target.stored), {scratch, size});
+  }
 }
 
 }  // namespace retain::merge

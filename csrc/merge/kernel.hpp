@@ -38,14 +38,81 @@ using LinearKernel = Sums (*)(const void* base, const void* finetuned, void* out
 /// How many elements are infinite or NaN.
 using CountKernel = std::uint64_t (*)(const void* values, std::size_t elements);
 
+/// The general path works on blocks of this many elements, which stay in the innermost cache. Lane sums run over one
+/// block before they are added up in fp64: fp32 squares keep six digits, at no cost.
+inline constexpr std::size_t kBlockElements = 512;
+inline constexpr std::size_t kLanes = 16;
+
+/// Sums under way, lane by lane: element i of a block belongs to lane i mod 16 (fp32) or i mod 8 (fp64).
+struct LaneTotals {
+  double lane[kLanes];
+};
+struct BaseTally {
+  LaneTotals base_base;
+  std::uint64_t not_finite;
+};
+struct UpdateTally {
+  LaneTotals base_update;
+  LaneTotals update_update;
+  std::uint64_t changed;
+  std::uint64_t not_finite;
+};
+struct TargetTally {
+  LaneTotals exact_exact;
+  LaneTotals stored_exact;
+  std::uint64_t lost;
+  std::uint64_t not_finite;
+};
+
+/// What the general path is put together from, in one arithmetic. Every array is one block long and its rest, where a
+/// tensor ends within it, is zero; zeros add nothing to any tally.
+template <class Real>
+struct BlockTable {
+  /// values = stored, exactly. Null where Real cannot hold the type. [stored in]
+  void (*widen[kFloatDTypes])(const void* stored, Real* values);
+  /// finetuned − base, in the place of finetuned.
+  void (*difference)(const Real* base, Real* finetuned);
+  void (*tally_base)(const Real* base, BaseTally* tally);
+  void (*tally_update)(const Real* base, const Real* update, UpdateTally* tally);
+  void (*tally_product)(const Real* a, const Real* b, LaneTotals* totals);
+  /// any |= update ≠ 0, and how many words of `any` are zero.
+  void (*mark_changed)(const Real* update, std::uint32_t* any);
+  std::uint64_t (*count_unmarked)(const std::uint32_t* any);
+  /// update = 0 where float(|update|) < threshold.
+  void (*keep_large)(Real* update, float threshold);
+  /// update = word < limit ? update / density : 0. `last` is limit − 1.
+  void (*keep_random)(Real* update, const std::uint32_t* words, std::uint32_t last, Real density);
+  /// sum = factor·update, and sum += factor·update, both with the product rounded: equal terms of opposite signs
+  /// vanish.
+  void (*set_scaled)(Real* sum, const Real* update, Real factor);
+  void (*add_scaled)(Real* sum, const Real* update, Real factor);
+  /// Where factor·update has the sign of `elected` it is added to sum and factor to weight.
+  void (*add_agreeing)(const Real* elected, const Real* update, Real factor, Real* sum, Real* weight);
+  /// sum = weight > 0 ? sum / weight : 0.
+  void (*divide)(Real* sum, const Real* weight);
+  /// merged = exact ≠ 0 ? fma(scale, exact, base) : base.
+  void (*step)(const Real* base, const Real* exact, Real scale, Real* merged);
+  /// full = fma(scale, exact, base_scale·base); merged = base + full.
+  void (*step_and_scale)(const Real* base, const Real* exact, Real scale, Real base_scale, Real* full, Real* merged);
+  /// Rounds to the nearest value of a type, ties to even; merged becomes what was stored. Null as above. [stored out]
+  void (*round[kFloatDTypes])(Real* merged, void* stored);
+  /// Of u = exact: Σu², Σ(stored − base)·u, and how often stored = base though u ≠ 0.
+  void (*tally_target)(const Real* base, const Real* exact, const Real* stored, TargetTally* tally);
+};
+
 struct KernelTable {
   const char* isa;
-  /// [stored in][stored out]. 16-bit inputs that stay or widen to float are computed in fp32, everything else in fp64
-  /// with one rounding at the end, which costs the same per byte.
+  /// [stored in][stored out]. 16-bit inputs that stay 16-bit or widen to float are computed in fp32, everything else in
+  /// fp64 with one rounding at the end, which costs the same per byte.
   LinearKernel linear[kFloatDTypes][kFloatDTypes];
   /// The same, always in fp64: for the rare chunk whose differences or squares leave fp32's range.
   LinearKernel wide[kFloatDTypes][kFloatDTypes];
   CountKernel count_not_finite[kFloatDTypes];
+  BlockTable<float> single_blocks;
+  BlockTable<double> double_blocks;
+  /// Philox4x32-10 (Random123): four words each for the counters (first + j, stream, 0), j < counters.
+  void (*random_words)(std::uint64_t key, std::uint32_t stream, std::uint64_t first, std::size_t counters,
+                       std::uint32_t* words);
 };
 
 const KernelTable& scalar_kernels();

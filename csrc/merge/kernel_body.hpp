@@ -4,13 +4,11 @@
 // Everything lives in an anonymous namespace: each including source is compiled with its own instruction-set flags.
 #pragma once
 
+#include "merge/block_body.hpp"
 #include "merge/kernel.hpp"
 
 namespace retain::merge {
 namespace {
-
-/// Lane sums run over this many elements before they are added up in fp64: fp32 squares keep six digits, at no cost.
-constexpr std::size_t kBlockElements = 512;
 
 template <class Lanes>
 struct LaneSums {
@@ -115,9 +113,9 @@ std::uint64_t count_not_finite(const void* values, std::size_t elements) {
 template <class Single, class Double>
 constexpr KernelTable make_table(const char* isa) {
   return {isa,
-          {{&linear<Single, Bf16, Bf16>, &linear<Double, Bf16, F16>, &linear<Single, Bf16, float>,
+          {{&linear<Single, Bf16, Bf16>, &linear<Single, Bf16, F16>, &linear<Single, Bf16, float>,
             &linear<Double, Bf16, double>},
-           {&linear<Double, F16, Bf16>, &linear<Single, F16, F16>, &linear<Single, F16, float>,
+           {&linear<Single, F16, Bf16>, &linear<Single, F16, F16>, &linear<Single, F16, float>,
             &linear<Double, F16, double>},
            {&linear<Double, float, Bf16>, &linear<Double, float, F16>, &linear<Double, float, float>,
             &linear<Double, float, double>},
@@ -132,7 +130,10 @@ constexpr KernelTable make_table(const char* isa) {
            {&linear<Double, double, Bf16>, &linear<Double, double, F16>, &linear<Double, double, float>,
             &linear<Double, double, double>}},
           {&count_not_finite<std::uint16_t, 0x7F80>, &count_not_finite<std::uint16_t, 0x7C00>,
-           &count_not_finite<std::uint32_t, 0x7F800000>, &count_not_finite<std::uint64_t, 0x7FF0000000000000>}};
+           &count_not_finite<std::uint32_t, 0x7F800000>, &count_not_finite<std::uint64_t, 0x7FF0000000000000>},
+          make_single_blocks<Single>(),
+          make_double_blocks<Double>(),
+          &random_words};
 }
 
 }  // namespace

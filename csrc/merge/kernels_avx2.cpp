@@ -40,6 +40,7 @@ struct Single {
   }
   static Vector load(const Bf16* p) { return {bf16_to_float(load_128(p)), bf16_to_float(load_128(p + 8))}; }
   static Vector load(const F16* p) { return {_mm256_cvtph_ps(load_128(p)), _mm256_cvtph_ps(load_128(p + 8))}; }
+  static Vector load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 
   static Vector store(Bf16* p, const Vector& a) {
     const __m256i low = float_to_bf16_words(a.low);

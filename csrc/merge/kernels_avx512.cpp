@@ -24,6 +24,7 @@ struct Single {
   static Vector from_words(__m512i words) { return _mm512_castsi512_ps(_mm512_slli_epi32(words, 16)); }
   static Vector load(const Bf16* p) { return from_words(_mm512_cvtepu16_epi32(load_256(p))); }
   static Vector load(const F16* p) { return _mm512_cvtph_ps(load_256(p)); }
+  static Vector load(const float* p) { return _mm512_loadu_ps(p); }
 
   static Vector store(Bf16* p, Vector a) {
     const __m512i bits = _mm512_castps_si512(a);

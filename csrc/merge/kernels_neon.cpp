@@ -52,6 +52,7 @@ struct Single {
     for (int i = 0; i < 4; ++i) v.q[i] = f16_to_float(load_words(p + 4 * i));
     return v;
   }
+  static Vector load(const float* p) { return {{vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)}}; }
 
   static Vector store(Bf16* p, const Vector& a) {
     Vector stored;

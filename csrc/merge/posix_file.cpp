@@ -54,6 +54,12 @@ PosixFile::~PosixFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+std::uint64_t PosixFile::size() const {
+  struct stat now{};
+  if (::fstat(descriptor_, &now) != 0) throw CheckpointError("cannot read the size of " + path_ + ": " + reason(errno));
+  return static_cast<std::uint64_t>(now.st_size);
+}
+
 void PosixFile::read_at(std::span<std::byte> bytes, std::uint64_t offset) const {
   while (!bytes.empty()) {
     const ssize_t got = ::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));

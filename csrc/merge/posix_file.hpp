@@ -23,6 +23,9 @@ class PosixFile {
   PosixFile& operator=(const PosixFile&) = delete;
   ~PosixFile();
 
+  /// Its size now. @throw CheckpointError
+  std::uint64_t size() const;
+
   /// Fills `bytes` from `offset`. @throw CheckpointError on a read error or if the file ends first.
   void read_at(std::span<std::byte> bytes, std::uint64_t offset) const;
 

@@ -1,11 +1,6 @@
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-class Operation(Enum):
-    COPY = ...
-    CONVERT = ...
-    LINEAR = ...
-
 class DType(Enum):
     BF16 = ...
     F16 = ...
@@ -18,52 +13,142 @@ class Origin(Enum):
     FINETUNED = ...
     MERGED = ...
 
+class Rounding(Enum):
+    NEAREST = ...
+    STOCHASTIC = ...
+
+class Thinning(Enum):
+    NONE = ...
+    MAGNITUDE = ...
+    RANDOM = ...
+    RANKED = ...
+
+class Take(Enum):
+    NOTHING = ...
+    BASE = ...
+    FINETUNED = ...
+
 class Span:
     def __init__(self, file: int, offset: int) -> None: ...
+
+class Input:
+    @staticmethod
+    def file(path: str) -> Input: ...
+    @staticmethod
+    def memory(data: bytes) -> Input: ...
+
+class Output:
+    @staticmethod
+    def create(path: str, size: int, header: bytes) -> Output: ...
+    @staticmethod
+    def compare(path: str) -> Output: ...
+    @staticmethod
+    def memory(address: int, size: int) -> Output: ...
+
+class LowRank:
+    def __init__(self, *, a: Span, b: Span, stored: DType, rank: int, columns: int, scale: float) -> None: ...
+
+class Source:
+    def __init__(
+        self,
+        *,
+        stored: DType,
+        span: Span | None = None,
+        low_rank: LowRank | None = None,
+        coefficient: float = 1.0,
+        threshold: float = 0.0,
+    ) -> None: ...
+
+class Target:
+    def __init__(
+        self,
+        *,
+        output: Span,
+        stored: DType,
+        scale: float = 0.0,
+        base_scale: float = 0.0,
+        take: Take = ...,
+    ) -> None: ...
 
 class WorkItem:
     def __init__(
         self,
         *,
-        operation: Operation,
-        stored_in: DType,
-        stored_out: DType,
         elements: int,
-        alpha: float,
+        stored: DType,
         base: Span,
-        finetuned: Span,
-        output: Span,
+        sources: Sequence[Source] = (),
+        targets: Sequence[Target] = (),
+        thinning: Thinning = ...,
+        density: float = 1.0,
+        spread: float = 0.0,
+        row_length: int = 0,
+        elect_sign: bool = False,
+        rounding: Rounding = ...,
+        key: int = 0,
     ) -> None: ...
 
-class OutputFile:
-    def __init__(self, path: str, size: int, header: bytes) -> None: ...
-
-class ItemResult:
-    @property
-    def base_base(self) -> float: ...
+class SourceSums:
     @property
     def base_update(self) -> float: ...
     @property
     def update_update(self) -> float: ...
     @property
-    def merged_update(self) -> float: ...
-    @property
     def changed(self) -> int: ...
+
+class TargetSums:
+    @property
+    def exact_exact(self) -> float: ...
+    @property
+    def stored_exact(self) -> float: ...
     @property
     def lost(self) -> int: ...
     @property
+    def different(self) -> int: ...
+
+class ItemResult:
+    @property
+    def base_base(self) -> float: ...
+    @property
+    def sources(self) -> list[SourceSums]: ...
+    @property
+    def gram(self) -> list[float]: ...
+    @property
+    def unchanged(self) -> int: ...
+    @property
+    def targets(self) -> list[TargetSums]: ...
+    @property
     def not_finite(self) -> int: ...
     @property
-    def first_not_finite(self) -> tuple[int, Origin] | None: ...
+    def first_not_finite(self) -> tuple[int, Origin, int] | None: ...
+
+class RunResult:
+    @property
+    def items(self) -> list[ItemResult]: ...
+    @property
+    def input_sha256(self) -> list[str | None]: ...
+    @property
+    def output_sha256(self) -> list[str | None]: ...
 
 def available_isas() -> list[str]: ...
 def run(
     *,
-    inputs: Sequence[str],
-    outputs: Sequence[OutputFile],
+    inputs: Sequence[Input],
+    outputs: Sequence[Output],
     items: Sequence[WorkItem],
     threads: int,
     sync: bool = True,
+    hashing: bool = False,
+    drop_cache: bool = False,
     isa: str = "",
     progress: Callable[[int], None] | None = None,
-) -> list[ItemResult]: ...
+) -> RunResult: ...
+def select_thresholds(
+    *,
+    inputs: Sequence[Input],
+    items: Sequence[WorkItem],
+    keep: Sequence[int],
+    threads: int,
+    isa: str = "",
+    progress: Callable[[int], None] | None = None,
+) -> list[list[float]]: ...

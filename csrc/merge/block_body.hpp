@@ -1,0 +1,257 @@
+// The general path's block primitives, written once in plain loops and in the lanes of each instruction set. As in
+// kernel_body.hpp, every operation and its order is fixed, and everything lives in an anonymous namespace.
+#pragma once
+
+#include "merge/kernel.hpp"
+
+namespace retain::merge {
+namespace {
+
+template <class Lanes, class Stored, class Real>
+void widen_block(const void* stored_bytes, Real* values) {
+  const Stored* stored = static_cast<const Stored*>(stored_bytes);
+  for (std::size_t i = 0; i < kBlockElements; i += Lanes::kWidth) Lanes::store(values + i, Lanes::load(stored + i));
+}
+
+template <class Lanes, class Stored, class Real>
+void round_block(Real* merged, void* stored_bytes) {
+  Stored* stored = static_cast<Stored*>(stored_bytes);
+  for (std::size_t i = 0; i < kBlockElements; i += Lanes::kWidth) {
+    Lanes::store(merged + i, Lanes::store(stored + i, Lanes::load(merged + i)));
+  }
+}
+
+template <class Real>
+void difference(const Real* __restrict base, Real* __restrict finetuned) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) finetuned[i] = finetuned[i] - base[i];
+}
+
+template <class Lanes, class Real>
+void tally_base(const Real* base, BaseTally* tally) {
+  auto sum = Lanes::zero();
+  std::uint64_t not_finite = 0;
+  for (std::size_t i = 0; i < kBlockElements; i += Lanes::kWidth) {
+    const auto p = Lanes::load(base + i);
+    sum = Lanes::fma(p, p, sum);
+    not_finite += Lanes::count(Lanes::not_finite(p));
+  }
+  Lanes::add_to(tally->base_base.lane, sum);
+  tally->not_finite += not_finite;
+}
+
+template <class Lanes, class Real>
+void tally_update(const Real* base, const Real* update, UpdateTally* tally) {
+  auto base_update = Lanes::zero();
+  auto update_update = Lanes::zero();
+  const auto zero = Lanes::zero();
+  std::uint64_t same = 0;
+  std::uint64_t not_finite = 0;
+  for (std::size_t i = 0; i < kBlockElements; i += Lanes::kWidth) {
+    const auto p = Lanes::load(base + i);
+    const auto d = Lanes::load(update + i);
+    base_update = Lanes::fma(p, d, base_update);
+    update_update = Lanes::fma(d, d, update_update);
+    same += Lanes::count(Lanes::equal(d, zero));
+    not_finite += Lanes::count(Lanes::not_finite(d));
+  }
+  Lanes::add_to(tally->base_update.lane, base_update);
+  Lanes::add_to(tally->update_update.lane, update_update);
+  tally->changed += kBlockElements - same;
+  tally->not_finite += not_finite;
+}
+
+template <class Lanes, class Real>
+void tally_product(const Real* a, const Real* b, LaneTotals* totals) {
+  auto sum = Lanes::zero();
+  for (std::size_t i = 0; i < kBlockElements; i += Lanes::kWidth) {
+    sum = Lanes::fma(Lanes::load(a + i), Lanes::load(b + i), sum);
+  }
+  Lanes::add_to(totals->lane, sum);
+}
+
+template <class Lanes, class Real>
+void tally_target(const Real* base, const Real* exact, const Real* stored, TargetTally* tally) {
+  auto exact_exact = Lanes::zero();
+  auto stored_exact = Lanes::zero();
+  const auto zero = Lanes::zero();
+  std::uint64_t lost = 0;
+  std::uint64_t not_finite = 0;
+  for (std::size_t i = 0; i < kBlockElements; i += Lanes::kWidth) {
+    const auto p = Lanes::load(base + i);
+    const auto u = Lanes::load(exact + i);
+    const auto m = Lanes::load(stored + i);
+    const auto kept = Lanes::equal(m, p);
+    lost += Lanes::count(kept) - Lanes::count_both(kept, Lanes::equal(u, zero));
+    not_finite += Lanes::count(Lanes::not_finite(m));
+    exact_exact = Lanes::fma(u, u, exact_exact);
+    stored_exact = Lanes::fma(Lanes::subtract(m, p), u, stored_exact);
+  }
+  Lanes::add_to(tally->exact_exact.lane, exact_exact);
+  Lanes::add_to(tally->stored_exact.lane, stored_exact);
+  tally->lost += lost;
+  tally->not_finite += not_finite;
+}
+
+// Comparisons with zero below are spelled with < and >: a NaN must count as changed, and -Wfloat-equal users see it is
+// meant.
+template <class Real>
+void mark_changed(const Real* __restrict update, std::uint32_t* __restrict any) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) any[i] |= update[i] >= 0 && update[i] <= 0 ? 0U : 1U;
+}
+
+std::uint64_t count_unmarked(const std::uint32_t* any) {
+  std::uint32_t marked = 0;
+  for (std::size_t i = 0; i < kBlockElements; ++i) marked += any[i];
+  return kBlockElements - marked;
+}
+
+template <class Real>
+void keep_large(Real* update, float threshold) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) {
+    const float magnitude = static_cast<float>(update[i] < 0 ? -update[i] : update[i]);
+    update[i] = magnitude >= threshold ? update[i] : Real{0};
+  }
+}
+
+template <class Real>
+void keep_random(Real* __restrict update, const std::uint32_t* __restrict words, std::uint32_t last, Real density) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) update[i] = words[i] <= last ? update[i] / density : Real{0};
+}
+
+template <class Real>
+void set_scaled(Real* __restrict sum, const Real* __restrict update, Real factor) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) sum[i] = factor * update[i];
+}
+
+template <class Real>
+void add_scaled(Real* __restrict sum, const Real* __restrict update, Real factor) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) sum[i] = sum[i] + factor * update[i];
+}
+
+template <class Real>
+void add_agreeing(const Real* __restrict elected, const Real* __restrict update, Real factor, Real* __restrict sum,
+                  Real* __restrict weight) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) {
+    const Real term = factor * update[i];
+    const bool up = (elected[i] > 0) & (term > 0);
+    const bool down = (elected[i] < 0) & (term < 0);
+    sum[i] = sum[i] + ((up | down) ? term : Real{0});
+    weight[i] = weight[i] + ((up | down) ? factor : Real{0});
+  }
+}
+
+template <class Real>
+void divide(Real* __restrict sum, const Real* __restrict weight) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) sum[i] = weight[i] > 0 ? sum[i] / weight[i] : Real{0};
+}
+
+template <class Lanes, class Real>
+void step(const Real* base, const Real* exact, Real scale_value, Real* merged) {
+  const auto scale = Lanes::broadcast(static_cast<double>(scale_value));
+  const auto zero = Lanes::zero();
+  for (std::size_t i = 0; i < kBlockElements; i += Lanes::kWidth) {
+    const auto p = Lanes::load(base + i);
+    const auto u = Lanes::load(exact + i);
+    Lanes::store(merged + i, Lanes::select(Lanes::equal(u, zero), p, Lanes::fma(scale, u, p)));
+  }
+}
+
+template <class Lanes, class Real>
+void step_and_scale(const Real* base, const Real* exact, Real scale_value, Real base_scale_value, Real* full,
+                    Real* merged) {
+  const auto scale = Lanes::broadcast(static_cast<double>(scale_value));
+  const auto base_scale = Lanes::broadcast(static_cast<double>(base_scale_value));
+  const auto one = Lanes::broadcast(1.0);
+  const auto zero = Lanes::zero();
+  for (std::size_t i = 0; i < kBlockElements; i += Lanes::kWidth) {
+    const auto p = Lanes::load(base + i);
+    const auto u = Lanes::fma(scale, Lanes::load(exact + i), Lanes::fma(base_scale, p, zero));
+    Lanes::store(full + i, u);
+    Lanes::store(merged + i, Lanes::fma(one, u, p));
+  }
+}
+
+/// Philox4x32-10, sixteen counters side by side. J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+/// SC 2011.
+void random_words(std::uint64_t key, std::uint32_t stream, std::uint64_t first, std::size_t counters,
+                  std::uint32_t* words) {
+  constexpr std::size_t kSide = 16;
+  for (std::size_t done = 0; done < counters; done += kSide) {
+    std::uint32_t a[kSide];
+    std::uint32_t b[kSide];
+    std::uint32_t c[kSide];
+    std::uint32_t d[kSide];
+    for (std::size_t i = 0; i < kSide; ++i) {
+      const std::uint64_t counter = first + done + i;
+      a[i] = static_cast<std::uint32_t>(counter);
+      b[i] = static_cast<std::uint32_t>(counter >> 32);
+      c[i] = stream;
+      d[i] = 0;
+    }
+    auto key0 = static_cast<std::uint32_t>(key);
+    auto key1 = static_cast<std::uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round) {
+      for (std::size_t i = 0; i < kSide; ++i) {
+        const std::uint64_t product0 = std::uint64_t{0xD2511F53U} * a[i];
+        const std::uint64_t product1 = std::uint64_t{0xCD9E8D57U} * c[i];
+        a[i] = static_cast<std::uint32_t>(product1 >> 32) ^ b[i] ^ key0;
+        b[i] = static_cast<std::uint32_t>(product1);
+        c[i] = static_cast<std::uint32_t>(product0 >> 32) ^ d[i] ^ key1;
+        d[i] = static_cast<std::uint32_t>(product0);
+      }
+      key0 += 0x9E3779B9U;
+      key1 += 0xBB67AE85U;
+    }
+    const std::size_t ready = counters - done < kSide ? counters - done : kSide;
+    for (std::size_t i = 0; i < ready; ++i) {
+      std::uint32_t* four = words + 4 * (done + i);
+      four[0] = a[i];
+      four[1] = b[i];
+      four[2] = c[i];
+      four[3] = d[i];
+    }
+  }
+}
+
+template <class Lanes, class Real>
+constexpr BlockTable<Real> make_blocks() {
+  BlockTable<Real> table{};
+  table.widen[0] = &widen_block<Lanes, Bf16, Real>;
+  table.widen[1] = &widen_block<Lanes, F16, Real>;
+  table.widen[2] = &widen_block<Lanes, float, Real>;
+  table.difference = &difference<Real>;
+  table.tally_base = &tally_base<Lanes, Real>;
+  table.tally_update = &tally_update<Lanes, Real>;
+  table.tally_product = &tally_product<Lanes, Real>;
+  table.mark_changed = &mark_changed<Real>;
+  table.count_unmarked = &count_unmarked;
+  table.keep_large = &keep_large<Real>;
+  table.keep_random = &keep_random<Real>;
+  table.set_scaled = &set_scaled<Real>;
+  table.add_scaled = &add_scaled<Real>;
+  table.add_agreeing = &add_agreeing<Real>;
+  table.divide = &divide<Real>;
+  table.step = &step<Lanes, Real>;
+  table.step_and_scale = &step_and_scale<Lanes, Real>;
+  table.round[0] = &round_block<Lanes, Bf16, Real>;
+  table.round[1] = &round_block<Lanes, F16, Real>;
+  table.round[2] = &round_block<Lanes, float, Real>;
+  table.tally_target = &tally_target<Lanes, Real>;
+  return table;
+}
+
+template <class Single>
+constexpr BlockTable<float> make_single_blocks() {
+  return make_blocks<Single, float>();
+}
+
+template <class Double>
+constexpr BlockTable<double> make_double_blocks() {
+  BlockTable<double> table = make_blocks<Double, double>();
+  table.widen[3] = &widen_block<Double, double, double>;
+  table.round[3] = &round_block<Double, double, double>;
+  return table;
+}
+
+}  // namespace
+}  // namespace retain::merge
