@@ -39,8 +39,10 @@ def show_plan(plan: "MergePlan", *, as_json: bool) -> None:
 
 def _planned(plan: "MergePlan", component: str) -> dict[str, Any]:
     units = [unit for unit in plan.units if unit.component == component]
-    exact = (0.0, 1.0) if plan.recipe.method in ("linear", "slerp") else (0.0,)
-    copied = sum(not unit.finetuned or all(alpha in exact for alpha in unit.alphas) for unit in units)
+    method, ends = plan.recipe.chosen, len(plan.finetuned)
+    copied = sum(
+        not unit.finetuned or all(method.take(alpha, ends) != "nothing" for alpha in unit.alphas) for unit in units
+    )
     return {
         "alpha": [alpha[component] for alpha in plan.alphas],
         "tensors": len(plan.partition.tensors(component)),

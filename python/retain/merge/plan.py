@@ -163,7 +163,7 @@ def make_plan(
         at = tuple(
             overrides.of(unit.name, 0.0 if component == STATISTICS else alpha[component], depth) for alpha in alphas
         )
-        planned.append(_plan_unit(unit, component, depth, at, files, places[unit.tensor]))
+        planned.append(_plan_unit(unit, component, depth, at, recipe, files, places[unit.tensor]))
     overrides.check_used()
     planned.sort(key=lambda unit: (unit.file, unit.offset))
     sidecars = _sidecars(base, finetuned, normalization)
@@ -211,6 +211,7 @@ def _plan_unit(
     component: str,
     depth: Depth | None,
     alphas: tuple[float, ...],
+    recipe: Recipe,
     files: Sequence[PlannedFile],
     place: tuple[int, int],
 ) -> PlannedUnit:
@@ -225,10 +226,11 @@ def _plan_unit(
     finetuned = () if copied else unit.finetuned
     if is_running_statistic(unit.tensor):
         finetuned = ()  # no weights: the base's, whatever α is
-    if source.dtype not in FLOATS and (finetuned or dtype != source.dtype):
+    computed = finetuned and any(recipe.chosen.take(alpha, len(finetuned)) == "nothing" for alpha in alphas)
+    if source.dtype not in FLOATS and (computed or dtype != source.dtype):
         raise MergeError(
             f"{unit.name} is stored as {source.dtype}, which cannot be interpolated or converted; "
-            "start from a checkpoint in bf16, f16 or f32"
+            "give its component alpha 0 or 1, or start from a checkpoint in bf16, f16 or f32"
         )
     if all(end is None for end in finetuned):
         finetuned = ()

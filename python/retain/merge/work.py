@@ -8,7 +8,7 @@ from pathlib import Path
 from retain._core import merge as core
 from retain.checkpoint import Adapter, TensorInfo
 from retain.checkpoint.safetensors_header import DTYPE_BYTES
-from retain.merge.methods import NOTHING_MEASURED, Combination, Measured, Strength
+from retain.merge.methods import NOTHING_MEASURED, Combination, Measured, Strength, Take
 from retain.merge.normalization import Replacement
 from retain.merge.plan import MergePlan, PlannedUnit
 from retain.merge.units import Source
@@ -26,6 +26,8 @@ _THINNING = {
 _TAKE = {"nothing": core.Take.NOTHING, "base": core.Take.BASE, "finetuned": core.Take.FINETUNED}
 _ROUNDING = {"nearest": core.Rounding.NEAREST, "stochastic": core.Rounding.STOCHASTIC}
 _AS_BASE = -1
+_READ_ALONE: Mapping[Take, int | None] = {"base": _AS_BASE, "finetuned": 0, "nothing": None}
+"""The one end that has to be read, or None where several have to."""
 _UNCOMBINED = Combination(())
 """What a pass that only measures needs to know."""
 
@@ -119,10 +121,10 @@ def working_items(
     for number, unit in enumerate(plan.units):
         dtype = (stored or {}).get(unit.name, unit.dtype)
         known = measured.get(number, NOTHING_MEASURED)
+        takes = [_take(plan, unit, variant) for variant in range(len(plan.recipes))]
         groups: dict[int | None, list[int]] = {}
-        strengths = [_strength(plan, unit, variant, known) for variant in range(len(plan.recipes))]
-        for variant, strength in enumerate(strengths):
-            groups.setdefault(_read_alone(strength), []).append(variant)
+        for variant, take in enumerate(takes):
+            groups.setdefault(_READ_ALONE[take], []).append(variant)
         joined = groups.pop(None, [])
         for end, variants in groups.items():
             assert end is not None
@@ -142,38 +144,38 @@ def working_items(
             )  # fmt: skip
         if joined:
             ends = _ends(unit)
-            targets = [
-                core.Target(
-                    output=place(variant, unit),
-                    stored=_stored(dtype),
-                    scale=strengths[variant].scale,
-                    base_scale=strengths[variant].base_scale,
-                    take=_TAKE[strengths[variant].take],
+            targets, scales = [], []
+            for variant in joined:
+                where, take = place(variant, unit), takes[variant]
+                if take != "nothing":
+                    targets.append(core.Target(output=where, stored=_stored(dtype), take=_TAKE[take]))
+                    scales.append(None)
+                    continue
+                much = _strength(plan, unit, variant, known)
+                targets.append(
+                    core.Target(output=where, stored=_stored(dtype), scale=much.scale, base_scale=much.base_scale)
                 )
-                for variant in joined
-            ]
-            scales = tuple(None if strengths[v].take != "nothing" else strengths[v].scale for v in joined)
+                scales.append(much.scale)
             combination = recipe.chosen.combination(recipe.settings, len(plan.finetuned), known)
             item = _item(plan, unit, inputs, ends, combination, targets)
-            yield Work(item, number, tuple(joined), scales, ends, 0)
+            yield Work(item, number, tuple(joined), tuple(scales), ends, 0)
 
 
 def _ends(unit: PlannedUnit) -> tuple[int, ...]:
     return tuple(end for end, source in enumerate(unit.finetuned) if source is not None)
 
 
-def _strength(plan: MergePlan, unit: PlannedUnit, variant: int, measured: Measured) -> Strength:
+def _take(plan: MergePlan, unit: PlannedUnit, variant: int) -> Take:
+    """The end whose bits a variant takes."""
     if not unit.finetuned:
-        return Strength(take="base")
-    strength = plan.recipe.chosen.strength(unit.alphas[variant], len(plan.finetuned), measured)
-    if strength.take == "finetuned" and isinstance(unit.finetuned[0], Adapter):
-        return Strength(1.0)  # an adapter is a change of the base: it has no bits of its own
-    return strength
+        return "base"
+    take = plan.recipe.chosen.take(unit.alphas[variant], len(plan.finetuned))
+    # An adapter is a change of the base: it has no bits of its own.
+    return "nothing" if take == "finetuned" and isinstance(unit.finetuned[0], Adapter) else take
 
 
-def _read_alone(strength: Strength) -> int | None:
-    """The one end that has to be read, or None where several have to."""
-    return {"base": _AS_BASE, "finetuned": 0, "nothing": None}[strength.take]
+def _strength(plan: MergePlan, unit: PlannedUnit, variant: int, measured: Measured) -> Strength:
+    return plan.recipe.chosen.strength(unit.alphas[variant], len(plan.finetuned), measured)
 
 
 def _item(

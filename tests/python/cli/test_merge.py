@@ -143,9 +143,9 @@ def test_skills_are_added_and_taken_out_again(
 def test_diff_shows_both_ends_and_exits_1_where_a_merge_would_be_refused(
     ends: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["diff", *ends]) == 0
+    assert main(["diff", ends[1], ends[0]]) == 0
     said = capsys.readouterr().out
-    assert "language" in said
+    assert "language\t1\t10\t1.00e+00" in said
     assert "tensor\tcomponent" in said
     save_file({"vision.w": np.zeros(10, np.float32)}, tmp_path / "finetuned" / "model.safetensors")
     assert main(["diff", *ends]) == 1

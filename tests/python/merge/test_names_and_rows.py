@@ -32,7 +32,7 @@ def test_an_openpi_base_and_a_lerobot_finetune_go_together(tmp_path: Path, first
 
 def groot(place: Path, rows: Array) -> Path:
     return write_policy(
-        place, {EMBODIMENTS: rows, "action_head.vlln.weight": rows[0, 0]}, "F64", config={"model_type": "Gr00tN1d7"}
+        place, {EMBODIMENTS: rows, "action_head.vlln.weight": rows[0, 0]}, "F64", config={"type": "groot"}
     )
 
 

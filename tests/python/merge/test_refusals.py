@@ -95,7 +95,7 @@ def test_a_result_too_large_for_its_dtype_is_named(tmp_path: Path) -> None:
     made = weights()
     made["action.scale"] = np.asarray(1e6)
     base = write_policy(tmp_path / "base", made)
-    with pytest.raises(MergeError, match=r"action\.scale\[\] does not fit F16 although both ends are finite"):
+    with pytest.raises(MergeError, match=r"action\.scale\[\] does not fit F16 although all ends are finite"):
         merge(base, base, tmp_path / "merged", 0.5, dtype="float16")
 
 
@@ -186,14 +186,14 @@ def test_different_normalization_statistics_are_refused_with_the_mend(tmp_path: 
 def test_counts_of_frames_are_not_units(tmp_path: Path) -> None:
     base = write_policy(tmp_path / "base", weights())
     tuned = write_policy(tmp_path / "finetuned", weights(), statistics={**STATISTICS, "action.count": np.array([7.0])})
-    assert merge(base, tuned, tmp_path / "merged", 0.5).normalization["status"] == "equal"
+    assert merge(base, tuned, tmp_path / "merged", 0.5).normalization[0]["status"] == "equal"
 
 
 def test_statistics_at_one_end_only_are_warned_about(tmp_path: Path) -> None:
     base = write_policy(tmp_path / "base", weights(), statistics=None)
     tuned = write_policy(tmp_path / "finetuned", finetuned(weights()))
     report = merge(base, tuned, tmp_path / "merged", 0.5)
-    assert report.normalization["status"] == "unknown"
+    assert report.normalization[0]["status"] == "unknown"
     assert any("only the finetuned end has normalization statistics" in warning for warning in report.warnings)
 
 

@@ -214,5 +214,5 @@ def test_trap_only_the_named_component_changes(tmp_path: Path) -> None:
     base, tuned = write_pair(tmp_path, "BF16")
     merge(base, tuned, tmp_path / "merged", {"default": 0.0, "action": 0.5})
     p, m = (read_weights(end / WEIGHTS) for end in (base, tmp_path / "merged"))
-    for name, values in p.items():
-        assert np.array_equal(m[name], values) == (not name.startswith("action"))
+    assert all(np.array_equal(m[name], values) for name, values in p.items() if not name.startswith("action"))
+    assert not np.array_equal(m["action.layer0.weight"], p["action.layer0.weight"])

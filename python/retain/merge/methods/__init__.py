@@ -11,6 +11,7 @@ from retain.merge.methods.method import (
     Method,
     Settings,
     Strength,
+    Take,
     check_settings,
 )
 from retain.merge.methods.model_stock import ModelStock
@@ -40,5 +41,6 @@ __all__ = [
     "Method",
     "Settings",
     "Strength",
+    "Take",
     "check_settings",
 ]

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from retain.errors import MergeError
 from retain.merge.methods.method import (
-    BASE_AS_IT_IS,
     Combination,
     Measured,
     Measures,
     Settings,
     Strength,
+    Take,
     Thinning,
+    base_at_zero,
     weights_of,
 )
 
@@ -58,9 +59,13 @@ class RandomDrop:
         weights = weights_of(settings, ends, mean=self.elect_sign)
         return Combination(weights, self.thinning, density=density, spread=spread, elect_sign=self.elect_sign)
 
+    def take(self, alpha: float, ends: int) -> Take:
+        """The base at 0."""
+        return base_at_zero(alpha)
+
     def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
         """α times the combination."""
-        return BASE_AS_IT_IS if alpha == 0.0 else Strength(alpha)
+        return Strength(alpha)
 
 
 _DARE = frozenset({"weights", "density", "seed"})

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from retain.merge.methods.method import BASE_AS_IT_IS, Combination, Measured, Measures, Settings, Strength
+from retain.merge.methods.method import Combination, Measured, Measures, Settings, Strength, Take, ends_at_zero_and_one
 
 
 @dataclass(frozen=True)
 class Linear:
     """θ = θ_base + α·(θ_finetuned − θ_base), with α by component (arXiv 2512.08333, eq. 2 and 3; WiSE-FT 2109.01903).
 
-    At α = 0 and 1 the tensors of that end are taken, bit for bit: fma(1, f − p, p) can miss f.
+    At α = 0 and 1 the tensors of that end are taken, bit for bit.
     """
 
     name: str = "linear"
@@ -27,8 +27,10 @@ class Linear:
         """The task vector as it is."""
         return Combination((1.0,))
 
+    def take(self, alpha: float, ends: int) -> Take:
+        """An end at 0 and 1."""
+        return ends_at_zero_and_one(alpha)
+
     def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
-        """Take an end's tensor at 0 and 1, interpolate (or extrapolate) everywhere else."""
-        if alpha == 0.0:
-            return BASE_AS_IT_IS
-        return Strength(take="finetuned") if alpha == 1.0 else Strength(alpha)
+        """Interpolate, or extrapolate."""
+        return Strength(alpha)

@@ -68,20 +68,15 @@ class Combination:
 
 @dataclass(frozen=True)
 class Strength:
-    """How much of the combination is added: θ = p + base_scale·p + scale·E, or one end's very bits.
+    """How much of the combination is added: θ = p + base_scale·p + scale·E.
 
     Attributes:
         scale: The factor of the combination E.
         base_scale: What is added to the base's own factor, 1.
-        take: An end that is taken as it is, without arithmetic.
     """
 
     scale: float = 0.0
     base_scale: float = 0.0
-    take: Take = "nothing"
-
-
-BASE_AS_IT_IS = Strength(take="base")
 
 
 class Method(Protocol):
@@ -125,9 +120,23 @@ class Method(Protocol):
         """How the task vectors of one tensor are joined."""
         ...
 
-    def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
-        """How much of them is added at this α."""
+    def take(self, alpha: float, ends: int) -> Take:
+        """Which end this α stands for exactly, so that its very bits are taken without arithmetic."""
         ...
+
+    def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
+        """How much of them is added at any other α."""
+        ...
+
+
+def base_at_zero(alpha: float) -> Take:
+    """α = 0 is the base."""
+    return "base" if alpha == 0.0 else "nothing"
+
+
+def ends_at_zero_and_one(alpha: float) -> Take:
+    """α = 0 is the base and 1 the finetuned policy: fma(1, f − p, p) can miss f."""
+    return "finetuned" if alpha == 1.0 else base_at_zero(alpha)
 
 
 def weights_of(settings: Settings, ends: int, *, mean: bool = False) -> tuple[float, ...]:

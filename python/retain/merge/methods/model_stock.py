@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from retain.merge.methods.method import BASE_AS_IT_IS, Combination, Measured, Measures, Settings, Strength
+from retain.merge.methods.method import Combination, Measured, Measures, Settings, Strength, Take, base_at_zero
 from retain.merge.methods.slerp import cosine
 
 
@@ -29,9 +29,13 @@ class ModelStock:
         """The mean, times the tensor's own t."""
         return Combination((ratio(measured.products) / ends,) * ends)
 
+    def take(self, alpha: float, ends: int) -> Take:
+        """The base at 0."""
+        return base_at_zero(alpha)
+
     def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
         """α times the combination."""
-        return BASE_AS_IT_IS if alpha == 0.0 else Strength(alpha)
+        return Strength(alpha)
 
 
 def ratio(products: tuple[tuple[float, ...], ...]) -> float:

@@ -3,7 +3,16 @@
 import math
 from dataclasses import dataclass
 
-from retain.merge.methods.method import BASE_AS_IT_IS, Combination, Measured, Measures, Settings, Strength
+from retain.merge.methods.method import (
+    Combination,
+    Measured,
+    Measures,
+    Settings,
+    Strength,
+    Take,
+    base_at_zero,
+    ends_at_zero_and_one,
+)
 
 PARALLEL = 0.9995
 """Above this |cos| an arc is a line; the threshold of the public implementations."""
@@ -39,14 +48,14 @@ class Slerp:
         (one, cross), (_, two) = measured.products
         return Combination(arc(t, cosine(cross, one, two)))
 
+    def take(self, alpha: float, ends: int) -> Take:
+        """An end of the arc from base to finetuned, or the base."""
+        return ends_at_zero_and_one(alpha) if ends == 1 else base_at_zero(alpha)
+
     def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
         """How far along the arc, or how much of the combination."""
-        if alpha == 0.0:
-            return BASE_AS_IT_IS
         if ends == 2:
             return Strength(alpha)
-        if alpha == 1.0:
-            return Strength(take="finetuned")
         base, cross, update = measured.base_base, measured.base_update[0], measured.products[0][0]
         of_base, of_finetuned = arc(alpha, cosine(base + cross, base, base + 2 * cross + update))
         return Strength(of_finetuned, of_base + of_finetuned - 1.0)

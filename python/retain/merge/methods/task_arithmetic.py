@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from retain.merge.methods.method import (
-    BASE_AS_IT_IS,
     Combination,
     Measured,
     Measures,
     Settings,
     Strength,
+    Take,
+    base_at_zero,
     weights_of,
 )
 
@@ -32,9 +33,13 @@ class TaskArithmetic:
         """The weighted sum."""
         return Combination(weights_of(settings, ends))
 
+    def take(self, alpha: float, ends: int) -> Take:
+        """The base at 0."""
+        return base_at_zero(alpha)
+
     def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
         """α times the sum."""
-        return BASE_AS_IT_IS if alpha == 0.0 else Strength(alpha)
+        return Strength(alpha)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,10 @@ class Soup:
         """The mean."""
         return Combination((1.0 / ends,) * ends)
 
+    def take(self, alpha: float, ends: int) -> Take:
+        """The base at 0."""
+        return base_at_zero(alpha)
+
     def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
         """α times the mean."""
-        return BASE_AS_IT_IS if alpha == 0.0 else Strength(alpha)
+        return Strength(alpha)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from retain.merge.methods.method import (
-    BASE_AS_IT_IS,
     Combination,
     Measured,
     Measures,
     Settings,
     Strength,
+    Take,
+    base_at_zero,
     weights_of,
 )
 
@@ -42,6 +43,10 @@ class Ties:
         weights = weights_of(settings, ends, mean=True)
         return Combination(weights, thinning="magnitude", thresholds=measured.thresholds, elect_sign=True)
 
+    def take(self, alpha: float, ends: int) -> Take:
+        """The base at 0."""
+        return base_at_zero(alpha)
+
     def strength(self, alpha: float, ends: int, measured: Measured) -> Strength:
         """α times the mean."""
-        return BASE_AS_IT_IS if alpha == 0.0 else Strength(alpha)
+        return Strength(alpha)
