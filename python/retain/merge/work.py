@@ -73,7 +73,6 @@ class Inputs:
 
     def source(self, source: Source, coefficient: float, threshold: float) -> core.Source:
         """One finetuned end of a unit."""
-        weight = {"coefficient": coefficient, "threshold": threshold}
         if isinstance(source, Adapter):
             low_rank = core.LowRank(
                 a=self.span(source.a),
@@ -83,8 +82,10 @@ class Inputs:
                 columns=source.a.shape[1],
                 scale=source.scale,
             )
-            return core.Source(stored=_DTYPES[source.a.dtype], low_rank=low_rank, **weight)
-        return core.Source(stored=_DTYPES[source.dtype], span=self.span(source), **weight)
+            stored = _DTYPES[source.a.dtype]
+            return core.Source(stored=stored, low_rank=low_rank, coefficient=coefficient, threshold=threshold)
+        stored = _DTYPES[_dtype(source)]
+        return core.Source(stored=stored, span=self.span(source), coefficient=coefficient, threshold=threshold)
 
 
 def progress_bytes(plan: MergePlan) -> int:
@@ -144,7 +145,8 @@ def working_items(
             )  # fmt: skip
         if joined:
             ends = _ends(unit)
-            targets, scales = [], []
+            targets = []
+            scales: list[float | None] = []
             for variant in joined:
                 where, take = place(variant, unit), takes[variant]
                 if take != "nothing":

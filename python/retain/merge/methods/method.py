@@ -183,3 +183,5 @@ def check_settings(method: Method, settings: Settings, ends: int) -> None:
         raise MergeError(f"the density is {settings.density:g}; it must be a share in (0, 1]")
     if settings.spread is not None and settings.spread < 0.0:
         raise MergeError(f"the spread is {settings.spread:g}; it must not be negative")
+    if method.measures != "products":
+        method.combination(settings, ends, NOTHING_MEASURED)  # refuses what does not go together
