@@ -9,6 +9,7 @@ from retain.checkpoint import Checkpoint, TensorInfo
 from retain.checkpoint.safetensors_header import DTYPE_BYTES
 from retain.errors import MergeError
 from retain.merge.agreement import check_agreement
+from retain.merge.alpha_map import AlphaMap
 from retain.merge.compare import FLOATS, INTEGERS, Pairing, check_equal_where_copied, pair_up
 from retain.merge.depth import Depth, Depths, depths
 from retain.merge.families import detect_family
@@ -155,7 +156,7 @@ def make_plan(
     units = [unit for pair in pairing.pairs for unit in units_of(pair, family, replaced)]
     shapes = {pair.name: (pair.base or layout.tensors[pair.name]).shape for pair in pairing.pairs}
     depth_of = depths(shapes, family)
-    overrides = _AlphaMap(recipe)
+    overrides = AlphaMap(recipe)
     planned = []
     for unit in units:
         component = partition.component_of[unit.tensor]
@@ -245,27 +246,3 @@ def _depth_of(depth_of: Depths, unit: Unit) -> Depth | None:
     if isinstance(found, tuple):
         return None if unit.row is None else found[unit.row]
     return found
-
-
-class _AlphaMap:
-    """α of single tensors: the map's where a pattern matches, else the component's scaled by depth."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self._patterns = [(re.compile(pattern), alpha) for pattern, alpha in recipe.alpha_map.items()]
-        self._used = [False] * len(self._patterns)
-        self._depth = recipe.depth
-
-    def of(self, name: str, alpha: float, depth: Depth | None) -> float:
-        for index, (pattern, own) in enumerate(self._patterns):
-            if pattern.fullmatch(name):
-                self._used[index] = True
-                return own
-        if self._depth is None or depth is None:
-            return alpha
-        first, last = self._depth
-        return alpha * (first + (last - first) * depth.position)
-
-    def check_used(self) -> None:
-        for (pattern, _), used in zip(self._patterns, self._used, strict=True):
-            if not used:
-                raise MergeError(f"the alpha map's {pattern.pattern!r} matches no tensor that is left to it")
