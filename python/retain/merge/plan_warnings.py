@@ -44,7 +44,8 @@ def plan_warnings(
             "weights and were copied from the base, measure the merged policy before you trust it"
         )
     for check, end in zip(normalization, finetuned, strict=False):  # a diagnosis may lack some
-        if check.status == "unknown":
+        yield from (f"{end.path}: {note}" for note in check.notes)
+        if check.status == "unknown" and not check.notes:
             has = next(iter(check.sources))
             yield (
                 f"only the {has} end has normalization statistics; make sure that both were trained with the same, "

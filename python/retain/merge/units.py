@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from retain.checkpoint import Adapter, TensorInfo
 from retain.merge.compare import Change, Pair
 from retain.merge.families import Family
-from retain.merge.normalization import Replacement
+from retain.merge.folding import Replacement
 
 Source = Change | Replacement
 """One finetuned end of a unit: where its bytes are, a low-rank change, or values that folding computed."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from retain._core import merge as core
 from retain.checkpoint import Adapter, TensorInfo
 from retain.checkpoint.safetensors_header import DTYPE_BYTES
+from retain.merge.folding import Replacement
 from retain.merge.methods import NOTHING_MEASURED, Combination, Measured, Strength, Take
-from retain.merge.normalization import Replacement
 from retain.merge.plan import MergePlan, PlannedUnit
 from retain.merge.units import Source
 
