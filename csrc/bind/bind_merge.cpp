@@ -7,6 +7,7 @@
 
 #include "error.hpp"
 #include "merge/dispatch.hpp"
+#include "merge/select.hpp"
 #include "merge/stream.hpp"
 
 namespace py = pybind11;
@@ -80,6 +81,21 @@ RunResult run(const std::vector<Input>& inputs, const std::vector<Output>& outpu
   result.input_sha256.resize(inputs.size());
   result.output_sha256.resize(outputs.size());
   return result;
+}
+
+std::vector<std::vector<float>> select_thresholds(const std::vector<Input>& inputs, const std::vector<WorkItem>& items,
+                                                  const std::vector<std::uint64_t>& keep, std::size_t threads,
+                                                  const std::string& isa, py::object progress) {
+  PythonProgress watcher(std::move(progress));
+  std::optional<std::vector<std::vector<float>>> thresholds;
+  {
+    const py::gil_scoped_release release;
+    thresholds = merge::select_thresholds(inputs, items, keep, {threads, isa},
+                                          [&watcher](std::uint64_t bytes) { return watcher(bytes); });
+  }
+  watcher.rethrow();
+  if (!thresholds) throw MergeError("the merge was stopped");
+  return *std::move(thresholds);
 }
 
 void bind_enums(py::module_& m) {
@@ -208,6 +224,8 @@ void bind_merge(py::module_& core) {
   m.def("run", &run, py::kw_only(), py::arg("inputs"), py::arg("outputs"), py::arg("items"), py::arg("threads"),
         py::arg("sync") = true, py::arg("hashing") = false, py::arg("drop_cache") = false, py::arg("isa") = "",
         py::arg("progress") = py::none());
+  m.def("select_thresholds", &select_thresholds, py::kw_only(), py::arg("inputs"), py::arg("items"), py::arg("keep"),
+        py::arg("threads"), py::arg("isa") = "", py::arg("progress") = py::none());
 }
 
 }  // namespace retain::bind

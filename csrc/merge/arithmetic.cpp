@@ -43,6 +43,8 @@ std::uint64_t chunk_elements(const WorkItem& item) {
   for (const Target& target : item.targets) widest = std::max(widest, size_of(target.stored));
   const std::size_t buffers = 1 + item.sources.size() + item.targets.size();
   const std::size_t elements = std::min(kChunkBytes, kBytesPerThread / buffers) / widest;
+  if (item.thinning == Thinning::kRanked)
+    return std::max<std::uint64_t>(elements / item.row_length, 1) * item.row_length;
   return std::max(elements / kBlockElements, std::size_t{1}) * kBlockElements;
 }
 

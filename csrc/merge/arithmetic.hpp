@@ -13,7 +13,7 @@ namespace retain::merge {
 inline constexpr std::size_t kChunkBytes = 256 * 1024;
 
 /// Elements of a chunk: the widest of the item's types fills kChunkBytes, less where many ends would need many buffers.
-/// A multiple of kBlockElements.
+/// Whole rows, at least one, where the item thins by rank; else a multiple of kBlockElements.
 std::uint64_t chunk_elements(const WorkItem& item);
 
 /// Whether fp32 would be too narrow from the start: it serves 16-bit ends (and factors up to 32 bits) whose targets

@@ -21,6 +21,25 @@ void round_block(Real* merged, void* stored_bytes) {
   }
 }
 
+template <class Lanes, class Factor, class Real>
+void multiply_panel(const Factor* panel, const Real* b, std::size_t rank, Real scale_value, Real* update) {
+  constexpr std::size_t kVectors = kPanelColumns / Lanes::kWidth;
+  typename Lanes::Vector sums[kVectors];
+  const auto zero = Lanes::zero();
+  for (std::size_t v = 0; v < kVectors; ++v) sums[v] = zero;
+  for (std::size_t k = 0; k < rank; ++k) {
+    const auto factor = Lanes::broadcast(static_cast<double>(b[k]));
+    const Factor* row = panel + k * kPanelColumns;
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      sums[v] = Lanes::fma(factor, Lanes::load(row + v * Lanes::kWidth), sums[v]);
+    }
+  }
+  const auto scale = Lanes::broadcast(static_cast<double>(scale_value));
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    Lanes::store(update + v * Lanes::kWidth, Lanes::fma(scale, sums[v], zero));
+  }
+}
+
 template <class Real>
 void difference(const Real* __restrict base, Real* __restrict finetuned) {
   for (std::size_t i = 0; i < kBlockElements; ++i) finetuned[i] = finetuned[i] - base[i];
@@ -116,6 +135,24 @@ void keep_large(Real* update, float threshold) {
 template <class Real>
 void keep_random(Real* __restrict update, const std::uint32_t* __restrict words, std::uint32_t last, Real density) {
   for (std::size_t i = 0; i < kBlockElements; ++i) update[i] = words[i] <= last ? update[i] / density : Real{0};
+}
+
+template <class Real>
+void keep_ranked(Real* __restrict update, const std::uint32_t* __restrict words, const std::uint32_t* __restrict ranks,
+                 double lowest, double climb, double last_rank) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) {
+    const double probability = lowest + climb * static_cast<double>(ranks[i]) / last_rank;
+    const double limit = __builtin_floor(probability * 0x1p32);
+    const Real kept = update[i] / static_cast<Real>(probability);
+    update[i] = static_cast<double>(words[i]) < limit ? kept : Real{0};
+  }
+}
+
+template <class Real>
+void magnitudes(const Real* __restrict update, std::uint32_t* __restrict bits) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) {
+    bits[i] = __builtin_bit_cast(std::uint32_t, static_cast<float>(update[i])) & 0x7FFFFFFFU;
+  }
 }
 
 template <class Real>
@@ -219,6 +256,7 @@ constexpr BlockTable<Real> make_blocks() {
   table.widen[0] = &widen_block<Lanes, Bf16, Real>;
   table.widen[1] = &widen_block<Lanes, F16, Real>;
   table.widen[2] = &widen_block<Lanes, float, Real>;
+  table.multiply_panel = &multiply_panel<Lanes, float, Real>;
   table.difference = &difference<Real>;
   table.tally_base = &tally_base<Lanes, Real>;
   table.tally_update = &tally_update<Lanes, Real>;
@@ -227,6 +265,8 @@ constexpr BlockTable<Real> make_blocks() {
   table.count_unmarked = &count_unmarked;
   table.keep_large = &keep_large<Real>;
   table.keep_random = &keep_random<Real>;
+  table.keep_ranked = &keep_ranked<Real>;
+  table.magnitudes = &magnitudes<Real>;
   table.set_scaled = &set_scaled<Real>;
   table.add_scaled = &add_scaled<Real>;
   table.add_agreeing = &add_agreeing<Real>;
@@ -248,6 +288,7 @@ constexpr BlockTable<float> make_single_blocks() {
 template <class Double>
 constexpr BlockTable<double> make_double_blocks() {
   BlockTable<double> table = make_blocks<Double, double>();
+  table.multiply_wide_panel = &multiply_panel<Double, double, double>;
   table.widen[3] = &widen_block<Double, double, double>;
   table.round[3] = &round_block<Double, double, double>;
   return table;

@@ -22,10 +22,11 @@ double add_up(LaneTotals totals) {
 }  // namespace
 
 template <class Real>
-BlockPath<Real>::BlockPath(const KernelTable& kernels, const BlockTable<Real>& blocks)
+BlockPath<Real>::BlockPath(std::span<const OpenInput> inputs, const KernelTable& kernels,
+                           const BlockTable<Real>& blocks)
     : kernels_(kernels),
       blocks_(blocks),
-      base_(kBlockElements),
+      updates_(inputs, blocks),
       sum_(kBlockElements),
       elected_(kBlockElements),
       weight_(kBlockElements),
@@ -43,21 +44,22 @@ std::uint64_t BlockPath<Real>::Tallies::not_finite() const {
 }
 
 template <class Real>
-ItemResult BlockPath<Real>::run(const WorkItem& item, const ChunkBytes& bytes, std::uint64_t first, std::size_t count) {
+ItemResult BlockPath<Real>::run(const WorkItem& item, const ChunkBytes& bytes) {
   ItemResult result = empty_result(item.sources.size(), item.targets.size());
   Tallies tallies{{},
                   std::vector<UpdateTally>(item.sources.size()),
                   std::vector<LaneTotals>(result.gram.size()),
                   std::vector<TargetTally>(item.targets.size())};
-  updates_.resize(std::max(updates_.size(), item.sources.size() * kBlockElements));
-  for (std::size_t begin = 0; begin < count; begin += kBlockElements) {
-    const std::size_t filled = std::min(kBlockElements, count - begin);
+  updates_.begin_chunk(item, bytes);
+  if (item.thinning == Thinning::kRanked) rank(item, bytes);
+  for (std::size_t begin = 0; begin < bytes.count; begin += kBlockElements) {
+    const std::size_t filled = std::min(kBlockElements, bytes.count - begin);
     const std::uint64_t found = tallies.not_finite();
-    read_block(item, bytes, begin, tallies);
+    read_block(item, begin, tallies);
     if (!item.sources.empty()) result.unchanged += count_unchanged(item) - (kBlockElements - filled);
-    thin(item, first + begin);
+    thin(item, bytes, begin);
     write_block(item, bytes, begin, combine(item), tallies);
-    if (tallies.not_finite() > found) find_not_finite(item, bytes, first, begin, filled, result);
+    if (tallies.not_finite() > found) find_not_finite(item, bytes, begin, result);
   }
 
   if (item.sources.empty()) return result;
@@ -86,19 +88,17 @@ ItemResult BlockPath<Real>::run(const WorkItem& item, const ChunkBytes& bytes, s
 }
 
 template <class Real>
-void BlockPath<Real>::read_block(const WorkItem& item, const ChunkBytes& bytes, std::size_t begin, Tallies& tallies) {
-  blocks_.widen[index_of(item.stored)](bytes.base + begin * size_of(item.stored), base_.data());
-  blocks_.tally_base(base_.data(), &tallies.base);
+void BlockPath<Real>::read_block(const WorkItem& item, std::size_t begin, Tallies& tallies) {
+  updates_.read_base(begin);
+  blocks_.tally_base(updates_.base(), &tallies.base);
   std::size_t pair = 0;
   for (std::size_t i = 0; i < item.sources.size(); ++i) {
-    const Source& source = item.sources[i];
-    blocks_.widen[index_of(source.stored)](bytes.finetuned[i] + begin * size_of(source.stored), update(i));
-    blocks_.difference(base_.data(), update(i));
-    blocks_.tally_update(base_.data(), update(i), &tallies.sources[i]);
+    updates_.read_update(begin, i);
+    blocks_.tally_update(updates_.base(), updates_.update(i), &tallies.sources[i]);
   }
   for (std::size_t i = 0; i < item.sources.size(); ++i) {
     for (std::size_t j = i + 1; j < item.sources.size(); ++j) {
-      blocks_.tally_product(update(i), update(j), &tallies.gram[pair++]);
+      blocks_.tally_product(updates_.update(i), updates_.update(j), &tallies.gram[pair++]);
     }
   }
 }
@@ -106,22 +106,48 @@ void BlockPath<Real>::read_block(const WorkItem& item, const ChunkBytes& bytes, 
 template <class Real>
 std::uint64_t BlockPath<Real>::count_unchanged(const WorkItem& item) {
   std::ranges::fill(changed_, 0U);
-  for (std::size_t i = 0; i < item.sources.size(); ++i) blocks_.mark_changed(update(i), changed_.data());
+  for (std::size_t i = 0; i < item.sources.size(); ++i) blocks_.mark_changed(updates_.update(i), changed_.data());
   return blocks_.count_unmarked(changed_.data());
 }
 
+/// Ranks every row of the chunk for every source. The updates are read for it alone, and once more by the blocks.
 template <class Real>
-void BlockPath<Real>::thin(const WorkItem& item, std::uint64_t element) {
-  if (item.thinning == Thinning::kNone) return;
-  const auto limit = static_cast<std::uint64_t>(std::floor(item.density * 0x1p32));
+void BlockPath<Real>::rank(const WorkItem& item, const ChunkBytes& bytes) {
+  const std::size_t padded = (bytes.count + kBlockElements - 1) / kBlockElements * kBlockElements;
+  const auto length = static_cast<std::size_t>(item.row_length);
+  row_.resize(padded);
+  ranks_.resize(std::max(ranks_.size(), item.sources.size()));
   for (std::size_t i = 0; i < item.sources.size(); ++i) {
+    for (std::size_t begin = 0; begin < bytes.count; begin += kBlockElements) {
+      updates_.read_base(begin);
+      updates_.read_update(begin, i);
+      std::copy_n(updates_.update(i), kBlockElements, row_.data() + begin);
+    }
+    ranks_[i].resize(padded);
+    for (std::size_t begin = 0; begin < bytes.count; begin += length) {
+      ranking_.run(std::span<const Real>(row_).subspan(begin, length), ranks_[i].data() + begin);
+    }
+  }
+}
+
+template <class Real>
+void BlockPath<Real>::thin(const WorkItem& item, const ChunkBytes& bytes, std::size_t begin) {
+  const auto limit = static_cast<std::uint64_t>(std::floor(item.density * 0x1p32));
+  const double lowest = item.row_length > 1 ? item.density - item.spread : item.density;
+  for (std::size_t i = 0; i < item.sources.size() && item.thinning != Thinning::kNone; ++i) {
+    Real* update = updates_.update(i);
     if (item.thinning == Thinning::kMagnitude) {
-      blocks_.keep_large(update(i), item.sources[i].threshold);
+      blocks_.keep_large(update, item.sources[i].threshold);
+      continue;
+    }
+    const std::uint32_t* random = words(item.key, static_cast<std::uint32_t>(1 + i), bytes.first + begin);
+    if (item.thinning == Thinning::kRanked) {
+      const double last_rank = std::max(static_cast<double>(item.row_length) - 1.0, 1.0);
+      blocks_.keep_ranked(update, random, ranks_[i].data() + begin, lowest, 2.0 * item.spread, last_rank);
     } else if (limit == 0) {
-      std::fill_n(update(i), kBlockElements, Real{0});
+      std::fill_n(update, kBlockElements, Real{0});
     } else {
-      blocks_.keep_random(update(i), words(item.key, static_cast<std::uint32_t>(1 + i), element),
-                          static_cast<std::uint32_t>(limit - 1), static_cast<Real>(item.density));
+      blocks_.keep_random(update, random, static_cast<std::uint32_t>(limit - 1), static_cast<Real>(item.density));
     }
   }
 }
@@ -129,22 +155,22 @@ void BlockPath<Real>::thin(const WorkItem& item, std::uint64_t element) {
 /// E over the common coefficient.
 template <class Real>
 const Real* BlockPath<Real>::combine(const WorkItem& item) {
-  if (item.sources.size() == 1) return update(0);
+  if (item.sources.size() == 1) return updates_.update(0);
   if (item.sources.empty()) {
     std::ranges::fill(sum_, Real{0});
     return sum_.data();
   }
-  blocks_.set_scaled(sum_.data(), update(0), static_cast<Real>(relative_coefficient(item, 0)));
+  blocks_.set_scaled(sum_.data(), updates_.update(0), static_cast<Real>(relative_coefficient(item, 0)));
   for (std::size_t i = 1; i < item.sources.size(); ++i) {
-    blocks_.add_scaled(sum_.data(), update(i), static_cast<Real>(relative_coefficient(item, i)));
+    blocks_.add_scaled(sum_.data(), updates_.update(i), static_cast<Real>(relative_coefficient(item, i)));
   }
   if (!item.elect_sign) return sum_.data();
   elected_.swap(sum_);
   std::ranges::fill(sum_, Real{0});
   std::ranges::fill(weight_, Real{0});
   for (std::size_t i = 0; i < item.sources.size(); ++i) {
-    blocks_.add_agreeing(elected_.data(), update(i), static_cast<Real>(relative_coefficient(item, i)), sum_.data(),
-                         weight_.data());
+    blocks_.add_agreeing(elected_.data(), updates_.update(i), static_cast<Real>(relative_coefficient(item, i)),
+                         sum_.data(), weight_.data());
   }
   blocks_.divide(sum_.data(), weight_.data());
   return sum_.data();
@@ -159,31 +185,33 @@ void BlockPath<Real>::write_block(const WorkItem& item, const ChunkBytes& bytes,
     const Real* full = exact;
     const auto scale = static_cast<Real>(target.scale * common_coefficient(item));
     if (std::fabs(target.base_scale) > 0.0) {
-      blocks_.step_and_scale(base_.data(), exact, scale, static_cast<Real>(target.base_scale), full_.data(),
+      blocks_.step_and_scale(updates_.base(), exact, scale, static_cast<Real>(target.base_scale), full_.data(),
                              merged_.data());
       full = full_.data();
     } else {
-      blocks_.step(base_.data(), exact, scale, merged_.data());
+      blocks_.step(updates_.base(), exact, scale, merged_.data());
     }
     blocks_.round[index_of(target.stored)](merged_.data(), bytes.merged[t] + begin * size_of(target.stored));
-    blocks_.tally_target(base_.data(), full, merged_.data(), &tallies.targets[t]);
+    blocks_.tally_target(updates_.base(), full, merged_.data(), &tallies.targets[t]);
   }
 }
 
 /// Rare, so element by element. The updates may have been thinned since they were counted: they are read again.
 template <class Real>
-void BlockPath<Real>::find_not_finite(const WorkItem& item, const ChunkBytes& bytes, std::uint64_t first,
-                                      std::size_t begin, std::size_t count, ItemResult& result) {
-  Tallies ignored{{}, std::vector<UpdateTally>(item.sources.size()), std::vector<LaneTotals>(result.gram.size()), {}};
-  read_block(item, bytes, begin, ignored);
-  std::vector<std::optional<NotFinite>> blame(count);
+void BlockPath<Real>::find_not_finite(const WorkItem& item, const ChunkBytes& bytes, std::size_t begin,
+                                      ItemResult& result) {
+  const std::size_t filled = std::min(kBlockElements, bytes.count - begin);
+  std::vector<std::optional<NotFinite>> blame(filled);
   const auto look = [&](const Real* values, Origin origin, std::size_t index) {
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!blame[i] && !std::isfinite(values[i])) blame[i] = {first + begin + i, origin, index};
+    for (std::size_t i = 0; i < filled; ++i) {
+      if (!blame[i] && !std::isfinite(values[i])) blame[i] = {bytes.first + begin + i, origin, index};
     }
   };
-  look(base_.data(), Origin::kBase, 0);
-  for (std::size_t i = 0; i < item.sources.size(); ++i) look(update(i), Origin::kFinetuned, i);
+  look(updates_.base(), Origin::kBase, 0);
+  for (std::size_t i = 0; i < item.sources.size(); ++i) {
+    updates_.read_update(begin, i);
+    look(updates_.update(i), Origin::kFinetuned, i);
+  }
   for (std::size_t t = 0; t < item.targets.size(); ++t) {
     if (bytes.merged[t] == nullptr) continue;
     const DType stored = item.targets[t].stored;

@@ -19,16 +19,15 @@ class Check {
   Check(std::size_t number, std::span<const OpenInput> inputs, std::span<const OpenOutput> outputs)
       : number_(number), inputs_(inputs), outputs_(outputs) {}
 
-  void item(const WorkItem& item) const {
+  void ends(const WorkItem& item) const {
     if (item.sources.size() > kMostEnds || item.targets.size() > kMostEnds) refuse("has more than 256 ends");
     reads(item.base, item.elements, item.stored, "reads a file that the plan does not list");
-    if (item.thinning == Thinning::kRanked) refuse("thins by rank, which this build cannot");
     if (item.rounding == Rounding::kStochastic) refuse("rounds by chance, which this build cannot");
-    for (const Source& end : item.sources) {
-      if (end.low_rank) refuse("has factors, which this build cannot multiply");
-    }
     thinning(item);
     for (const Source& end : item.sources) source(item, end);
+  }
+
+  void targets(const WorkItem& item) const {
     for (const Target& end : item.targets) target(item, end);
   }
 
@@ -58,6 +57,7 @@ class Check {
     if (!(item.spread >= 0.0 && item.density - item.spread >= 0.0 && item.density + item.spread <= 1.0)) {
       refuse("has a spread that makes probabilities leave [0, 1]");
     }
+    if (item.row_length > std::numeric_limits<std::uint32_t>::max()) refuse("has rows of more than 2^32 elements");
     if (item.row_length == 0 || item.elements % item.row_length != 0)
       refuse("has rows that do not divide its elements");
   }
@@ -146,8 +146,13 @@ void check_overlaps(std::size_t outputs, std::span<const WorkItem> items) {
 
 void check_items(std::span<const OpenInput> inputs, std::span<const OpenOutput> outputs,
                  std::span<const WorkItem> items) {
-  for (std::size_t i = 0; i < items.size(); ++i) Check(i, inputs, outputs).item(items[i]);
+  check_ends(inputs, items);
+  for (std::size_t i = 0; i < items.size(); ++i) Check(i, inputs, outputs).targets(items[i]);
   check_overlaps(outputs.size(), items);
+}
+
+void check_ends(std::span<const OpenInput> inputs, std::span<const WorkItem> items) {
+  for (std::size_t i = 0; i < items.size(); ++i) Check(i, inputs, {}).ends(items[i]);
 }
 
 }  // namespace retain::merge

@@ -15,4 +15,7 @@ namespace retain::merge {
 void check_items(std::span<const OpenInput> inputs, std::span<const OpenOutput> outputs,
                  std::span<const WorkItem> items);
 
+/// The same for what items read alone: their targets are not looked at.
+void check_ends(std::span<const OpenInput> inputs, std::span<const WorkItem> items);
+
 }  // namespace retain::merge

@@ -42,6 +42,8 @@ using CountKernel = std::uint64_t (*)(const void* values, std::size_t elements);
 /// block before they are added up in fp64: fp32 squares keep six digits, at no cost.
 inline constexpr std::size_t kBlockElements = 512;
 inline constexpr std::size_t kLanes = 16;
+/// Columns of a panel: factors are multiplied so many columns at a time, which fill the registers.
+inline constexpr std::size_t kPanelColumns = 64;
 
 /// Sums under way, lane by lane: element i of a block belongs to lane i mod 16 (fp32) or i mod 8 (fp64).
 struct LaneTotals {
@@ -70,6 +72,10 @@ template <class Real>
 struct BlockTable {
   /// values = stored, exactly. Null where Real cannot hold the type. [stored in]
   void (*widen[kFloatDTypes])(const void* stored, Real* values);
+  /// update[i] = scale·Σ_k b[k]·panel[k·kPanelColumns + i], added by fused operations in the order of k. The wide
+  /// panel is null in fp32.
+  void (*multiply_panel)(const float* panel, const Real* b, std::size_t rank, Real scale, Real* update);
+  void (*multiply_wide_panel)(const double* panel, const Real* b, std::size_t rank, Real scale, Real* update);
   /// finetuned − base, in the place of finetuned.
   void (*difference)(const Real* base, Real* finetuned);
   void (*tally_base)(const Real* base, BaseTally* tally);
@@ -82,6 +88,11 @@ struct BlockTable {
   void (*keep_large)(Real* update, float threshold);
   /// update = word < limit ? update / density : 0. `last` is limit − 1.
   void (*keep_random)(Real* update, const std::uint32_t* words, std::uint32_t last, Real density);
+  /// The same with an element's own probability, by its rank in its row: lowest + climb·rank/last_rank.
+  void (*keep_ranked)(Real* update, const std::uint32_t* words, const std::uint32_t* ranks, double lowest, double climb,
+                      double last_rank);
+  /// The bits of float(|update|), which are ordered like the magnitudes.
+  void (*magnitudes)(const Real* update, std::uint32_t* bits);
   /// sum = factor·update, and sum += factor·update, both with the product rounded: equal terms of opposite signs
   /// vanish.
   void (*set_scaled)(Real* sum, const Real* update, Real factor);

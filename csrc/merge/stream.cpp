@@ -64,8 +64,9 @@ std::optional<std::vector<ItemResult>> run_stream(const std::vector<Input>& inpu
   Crew crew;
   ChunkQueue queue(items);
   Fold fold(items);
+  PanelStore panels(sources, kernels);
   const auto body = [&] {
-    ChunkWorker worker(sources, targets, kernels);
+    ChunkWorker worker(sources, targets, panels, kernels);
     while (!crew.is_stopped()) {
       const std::optional<Chunk> chunk = queue.next();
       if (!chunk) break;
