@@ -26,7 +26,9 @@ def act(place: Path, seed: int, deviation: float) -> tuple[Path, dict[str, Array
     low, high = STATISTICS_OF["MEAN_STD"]
     statistics = {f"action.{low}": np.full(3, 0.5), f"action.{high}": np.full(3, deviation)}
     modes = {"ACTION": "MEAN_STD"}
-    return write_lerobot(place, made, kind="act", statistics=statistics, modes=modes, dtype="F64", epsilon=0.0), made
+    return write_lerobot(
+        place, made, kind="act", statistics=statistics, modes=modes, dtype="F64", epsilon=0.0, config={"use_vae": False}
+    ), made
 
 
 def test_half_the_deviation_does_not_make_actions_half_again_as_large(tmp_path: Path) -> None:
