@@ -208,45 +208,30 @@ void step_and_scale(const Real* base, const Real* exact, Real scale_value, Real 
   }
 }
 
-/// Philox4x32-10, sixteen counters side by side. J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
-/// SC 2011.
+/// Philox4x32-10, kWidth counters side by side, each word in 64 bits: a product needs only the lower half of its
+/// factors, so what shifts leave in the upper half does no harm. J. K. Salmon et al., "Parallel random numbers: as easy
+/// as 1, 2, 3", SC 2011.
+template <class Words>
 void random_words(std::uint64_t key, std::uint32_t stream, std::uint64_t first, std::size_t counters,
                   std::uint32_t* words) {
-  constexpr std::size_t kSide = 16;
-  for (std::size_t done = 0; done < counters; done += kSide) {
-    std::uint32_t a[kSide];
-    std::uint32_t b[kSide];
-    std::uint32_t c[kSide];
-    std::uint32_t d[kSide];
-    for (std::size_t i = 0; i < kSide; ++i) {
-      const std::uint64_t counter = first + done + i;
-      a[i] = static_cast<std::uint32_t>(counter);
-      b[i] = static_cast<std::uint32_t>(counter >> 32);
-      c[i] = stream;
-      d[i] = 0;
-    }
+  for (std::size_t done = 0; done < counters; done += Words::kWidth) {
+    auto a = Words::count_from(first + done);
+    auto b = Words::upper(a);
+    auto c = Words::broadcast(stream);
+    auto d = Words::broadcast(0);
     auto key0 = static_cast<std::uint32_t>(key);
     auto key1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
-      for (std::size_t i = 0; i < kSide; ++i) {
-        const std::uint64_t product0 = std::uint64_t{0xD2511F53U} * a[i];
-        const std::uint64_t product1 = std::uint64_t{0xCD9E8D57U} * c[i];
-        a[i] = static_cast<std::uint32_t>(product1 >> 32) ^ b[i] ^ key0;
-        b[i] = static_cast<std::uint32_t>(product1);
-        c[i] = static_cast<std::uint32_t>(product0 >> 32) ^ d[i] ^ key1;
-        d[i] = static_cast<std::uint32_t>(product0);
-      }
+      const auto product0 = Words::multiply(a, 0xD2511F53U);
+      const auto product1 = Words::multiply(c, 0xCD9E8D57U);
+      a = Words::exclusive_or(Words::upper(product1), b, Words::broadcast(key0));
+      c = Words::exclusive_or(Words::upper(product0), d, Words::broadcast(key1));
+      b = product1;
+      d = product0;
       key0 += 0x9E3779B9U;
       key1 += 0xBB67AE85U;
     }
-    const std::size_t ready = counters - done < kSide ? counters - done : kSide;
-    for (std::size_t i = 0; i < ready; ++i) {
-      std::uint32_t* four = words + 4 * (done + i);
-      four[0] = a[i];
-      four[1] = b[i];
-      four[2] = c[i];
-      four[3] = d[i];
-    }
+    Words::store(words + 4 * done, Words::join(a, b), Words::join(c, d));
   }
 }
 

@@ -33,7 +33,7 @@ BlockPath<Real>::BlockPath(std::span<const OpenInput> inputs, const KernelTable&
       full_(kBlockElements),
       merged_(kBlockElements),
       changed_(kBlockElements),
-      words_(kBlockElements + 4) {}
+      words_(kBlockElements + 4 * kCounters) {}
 
 template <class Real>
 std::uint64_t BlockPath<Real>::Tallies::not_finite() const {
@@ -228,7 +228,7 @@ void BlockPath<Real>::find_not_finite(const WorkItem& item, const ChunkBytes& by
 template <class Real>
 const std::uint32_t* BlockPath<Real>::words(std::uint64_t key, std::uint32_t stream, std::uint64_t element) {
   const std::size_t skipped = static_cast<std::size_t>(element % 4);
-  kernels_.random_words(key, stream, element / 4, kBlockElements / 4 + (skipped > 0 ? 1 : 0), words_.data());
+  kernels_.random_words(key, stream, element / 4, kBlockElements / 4 + (skipped > 0 ? kCounters : 0), words_.data());
   return words_.data() + skipped;
 }
 

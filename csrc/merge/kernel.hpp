@@ -44,6 +44,8 @@ inline constexpr std::size_t kBlockElements = 512;
 inline constexpr std::size_t kLanes = 16;
 /// Columns of a panel: factors are multiplied so many columns at a time, which fill the registers.
 inline constexpr std::size_t kPanelColumns = 64;
+/// Counters that random words are made of side by side.
+inline constexpr std::size_t kCounters = 8;
 
 /// Sums under way, lane by lane: element i of a block belongs to lane i mod 16 (fp32) or i mod 8 (fp64).
 struct LaneTotals {
@@ -121,7 +123,8 @@ struct KernelTable {
   CountKernel count_not_finite[kFloatDTypes];
   BlockTable<float> single_blocks;
   BlockTable<double> double_blocks;
-  /// Philox4x32-10 (Random123): four words each for the counters (first + j, stream, 0), j < counters.
+  /// Philox4x32-10 (Random123): four words each for the counters (first + j, stream, 0), j < counters, where counters
+  /// is a multiple of kCounters.
   void (*random_words)(std::uint64_t key, std::uint32_t stream, std::uint64_t first, std::size_t counters,
                        std::uint32_t* words);
 };

@@ -110,7 +110,7 @@ std::uint64_t count_not_finite(const void* values, std::size_t elements) {
   return total;
 }
 
-template <class Single, class Double>
+template <class Single, class Double, class Words>
 constexpr KernelTable make_table(const char* isa) {
   return {isa,
           {{&linear<Single, Bf16, Bf16>, &linear<Single, Bf16, F16>, &linear<Single, Bf16, float>,
@@ -133,7 +133,7 @@ constexpr KernelTable make_table(const char* isa) {
            &count_not_finite<std::uint32_t, 0x7F800000>, &count_not_finite<std::uint64_t, 0x7FF0000000000000>},
           make_single_blocks<Single>(),
           make_double_blocks<Double>(),
-          &random_words};
+          &random_words<Words>};
 }
 
 }  // namespace

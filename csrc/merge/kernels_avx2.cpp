@@ -190,10 +190,52 @@ struct Double {
   }
 };
 
+/// Words of random numbers, eight at a time in 64 bits each.
+struct Words {
+  static constexpr std::size_t kWidth = kCounters;
+  struct Vector {
+    __m256i low, high;
+  };
+  static Vector count_from(std::uint64_t first) {
+    const __m256i v = _mm256_set1_epi64x(static_cast<long long>(first));
+    return {_mm256_add_epi64(v, _mm256_setr_epi64x(0, 1, 2, 3)), _mm256_add_epi64(v, _mm256_setr_epi64x(4, 5, 6, 7))};
+  }
+  /// Pairs of words in turn: one of `front`, one of `back`.
+  static void store(std::uint32_t* p, const Vector& front, const Vector& back) {
+    const __m256i fronts[2] = {front.low, front.high};
+    const __m256i backs[2] = {back.low, back.high};
+    for (std::size_t i = 0; i < 2; ++i) {
+      const __m256i even = _mm256_unpacklo_epi64(fronts[i], backs[i]);
+      const __m256i odd = _mm256_unpackhi_epi64(fronts[i], backs[i]);
+      auto* v = reinterpret_cast<__m256i*>(p + 16 * i);
+      _mm256_storeu_si256(v, _mm256_permute2x128_si256(even, odd, 0x20));
+      _mm256_storeu_si256(v + 1, _mm256_permute2x128_si256(even, odd, 0x31));
+    }
+  }
+  static Vector broadcast(std::uint32_t value) {
+    const __m256i v = _mm256_set1_epi64x(static_cast<long long>(value));
+    return {v, v};
+  }
+  static Vector upper(const Vector& a) { return {_mm256_srli_epi64(a.low, 32), _mm256_srli_epi64(a.high, 32)}; }
+  static Vector multiply(const Vector& a, std::uint32_t factor) {
+    const __m256i v = _mm256_set1_epi64x(static_cast<long long>(factor));
+    return {_mm256_mul_epu32(a.low, v), _mm256_mul_epu32(a.high, v)};
+  }
+  static Vector exclusive_or(const Vector& a, const Vector& b, const Vector& c) {
+    return {_mm256_xor_si256(_mm256_xor_si256(a.low, b.low), c.low),
+            _mm256_xor_si256(_mm256_xor_si256(a.high, b.high), c.high)};
+  }
+  /// The lower halves: low's below high's.
+  static Vector join(const Vector& low, const Vector& high) {
+    return {_mm256_blend_epi32(low.low, _mm256_slli_epi64(high.low, 32), 0xAA),
+            _mm256_blend_epi32(low.high, _mm256_slli_epi64(high.high, 32), 0xAA)};
+  }
+};
+
 }  // namespace
 
 const KernelTable& avx2_kernels() {
-  static constexpr KernelTable kTable = make_table<Single, Double>("avx2");
+  static constexpr KernelTable kTable = make_table<Single, Double, Words>("avx2");
   return kTable;
 }
 

@@ -126,10 +126,34 @@ struct Double {
   static void add_to(double* totals, Vector a) { _mm512_storeu_pd(totals, _mm512_add_pd(_mm512_loadu_pd(totals), a)); }
 };
 
+/// Words of random numbers, eight at a time in 64 bits each.
+struct Words {
+  static constexpr std::size_t kWidth = kCounters;
+  static __m512i count_from(std::uint64_t first) {
+    return _mm512_add_epi64(_mm512_set1_epi64(static_cast<long long>(first)),
+                            _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  /// Pairs of words in turn: one of `front`, one of `back`.
+  static void store(std::uint32_t* p, __m512i front, __m512i back) {
+    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    _mm512_storeu_si512(p, _mm512_permutex2var_epi64(front, low, back));
+    _mm512_storeu_si512(p + 16, _mm512_permutex2var_epi64(front, high, back));
+  }
+  static __m512i broadcast(std::uint32_t value) { return _mm512_set1_epi64(static_cast<long long>(value)); }
+  static __m512i upper(__m512i a) { return _mm512_srli_epi64(a, 32); }
+  static __m512i multiply(__m512i a, std::uint32_t factor) { return _mm512_mul_epu32(a, broadcast(factor)); }
+  static __m512i exclusive_or(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
+  /// The lower halves: low's below high's.
+  static __m512i join(__m512i low, __m512i high) {
+    return _mm512_mask_blend_epi32(0xAAAA, low, _mm512_slli_epi64(high, 32));
+  }
+};
+
 }  // namespace
 
 const KernelTable& avx512_kernels() {
-  static constexpr KernelTable kTable = make_table<Single, Double>("avx512");
+  static constexpr KernelTable kTable = make_table<Single, Double, Words>("avx512");
   return kTable;
 }
 

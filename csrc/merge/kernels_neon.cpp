@@ -214,10 +214,56 @@ struct Double {
   }
 };
 
+/// Words of random numbers, eight at a time in 64 bits each.
+struct Words {
+  static constexpr std::size_t kWidth = kCounters;
+  struct Vector {
+    uint64x2_t d[4];
+  };
+  static Vector count_from(std::uint64_t first) {
+    const uint64x2_t pair = vcombine_u64(vcreate_u64(0), vcreate_u64(1));
+    Vector v;
+    for (std::uint64_t i = 0; i < 4; ++i) v.d[i] = vaddq_u64(vdupq_n_u64(first + 2 * i), pair);
+    return v;
+  }
+  /// Pairs of words in turn: one of `front`, one of `back`.
+  static void store(std::uint32_t* p, const Vector& front, const Vector& back) {
+    for (int i = 0; i < 4; ++i) {
+      vst1q_u32(p + 8 * i, vreinterpretq_u32_u64(vzip1q_u64(front.d[i], back.d[i])));
+      vst1q_u32(p + 8 * i + 4, vreinterpretq_u32_u64(vzip2q_u64(front.d[i], back.d[i])));
+    }
+  }
+  static Vector broadcast(std::uint32_t value) {
+    const uint64x2_t v = vdupq_n_u64(value);
+    return {{v, v, v, v}};
+  }
+  static Vector upper(const Vector& a) {
+    Vector v;
+    for (int i = 0; i < 4; ++i) v.d[i] = vshrq_n_u64(a.d[i], 32);
+    return v;
+  }
+  static Vector multiply(const Vector& a, std::uint32_t factor) {
+    Vector v;
+    for (int i = 0; i < 4; ++i) v.d[i] = vmull_n_u32(vmovn_u64(a.d[i]), factor);
+    return v;
+  }
+  static Vector exclusive_or(const Vector& a, const Vector& b, const Vector& c) {
+    Vector v;
+    for (int i = 0; i < 4; ++i) v.d[i] = veorq_u64(veorq_u64(a.d[i], b.d[i]), c.d[i]);
+    return v;
+  }
+  /// The lower halves: low's below high's.
+  static Vector join(const Vector& low, const Vector& high) {
+    Vector v;
+    for (int i = 0; i < 4; ++i) v.d[i] = vsliq_n_u64(low.d[i], high.d[i], 32);
+    return v;
+  }
+};
+
 }  // namespace
 
 const KernelTable& neon_kernels() {
-  static constexpr KernelTable kTable = make_table<Single, Double>("neon");
+  static constexpr KernelTable kTable = make_table<Single, Double, Words>("neon");
   return kTable;
 }
 

@@ -80,10 +80,31 @@ struct ScalarLanes {
   static void round_into(double& out, double value) { out = value; }
 };
 
+/// Words of random numbers in 64 bits each.
+struct Words {
+  static constexpr std::size_t kWidth = 1;
+  static std::uint64_t count_from(std::uint64_t first) { return first; }
+  /// Pairs of words in turn: one of `front`, one of `back`.
+  static void store(std::uint32_t* p, std::uint64_t front, std::uint64_t back) {
+    p[0] = static_cast<std::uint32_t>(front);
+    p[1] = static_cast<std::uint32_t>(front >> 32);
+    p[2] = static_cast<std::uint32_t>(back);
+    p[3] = static_cast<std::uint32_t>(back >> 32);
+  }
+  static std::uint64_t broadcast(std::uint32_t value) { return value; }
+  static std::uint64_t upper(std::uint64_t a) { return a >> 32; }
+  static std::uint64_t multiply(std::uint64_t a, std::uint32_t factor) {
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(a)) * factor;
+  }
+  static std::uint64_t exclusive_or(std::uint64_t a, std::uint64_t b, std::uint64_t c) { return a ^ b ^ c; }
+  /// The lower halves: low's below high's.
+  static std::uint64_t join(std::uint64_t low, std::uint64_t high) { return (low & 0xFFFFFFFFU) | high << 32; }
+};
+
 }  // namespace
 
 const KernelTable& scalar_kernels() {
-  static constexpr KernelTable kTable = make_table<ScalarLanes<float, 16>, ScalarLanes<double, 8>>("scalar");
+  static constexpr KernelTable kTable = make_table<ScalarLanes<float, 16>, ScalarLanes<double, 8>, Words>("scalar");
   return kTable;
 }
 

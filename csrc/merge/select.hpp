@@ -21,7 +21,7 @@ struct SelectOptions {
 /// are not looked at, but for the arithmetic they ask for.
 ///
 /// One thread takes one update of one item at a time, the largest first. It counts the upper 15 bits of all magnitudes,
-/// then the lower 16 of those in the bin that holds the keep-th: 384 KiB a thread, whatever the tensor's size.
+/// then the lower 16 of those in the bin that holds the keep-th: 768 KiB a thread, whatever the tensor's size.
 ///
 /// @return nothing if `progress`, which counts as run_stream's does, asked to stop.
 /// @throw CheckpointError if an input cannot be read or is shorter than its items.
