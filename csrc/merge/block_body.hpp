@@ -208,6 +208,17 @@ void step_and_scale(const Real* base, const Real* exact, Real scale_value, Real 
   }
 }
 
+/// Without a branch, which could not be predicted.
+[[maybe_unused]] std::size_t keep_bin(const std::uint32_t* __restrict words, std::uint32_t upper,
+                                      std::uint32_t* __restrict found) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < kBlockElements; ++i) {
+    found[count] = words[i];
+    count += words[i] >> 16 == upper ? 1 : 0;
+  }
+  return count;
+}
+
 /// Philox4x32-10, kWidth counters side by side, each word in 64 bits: a product needs only the lower half of its
 /// factors, so what shifts leave in the upper half does no harm. J. K. Salmon et al., "Parallel random numbers: as easy
 /// as 1, 2, 3", SC 2011.

@@ -123,6 +123,8 @@ struct KernelTable {
   CountKernel count_not_finite[kFloatDTypes];
   BlockTable<float> single_blocks;
   BlockTable<double> double_blocks;
+  /// found = the words of a block whose upper half is `upper`; found has room for a block. @return how many
+  std::size_t (*keep_bin)(const std::uint32_t* words, std::uint32_t upper, std::uint32_t* found);
   /// Philox4x32-10 (Random123): four words each for the counters (first + j, stream, 0), j < counters, where counters
   /// is a multiple of kCounters.
   void (*random_words)(std::uint64_t key, std::uint32_t stream, std::uint64_t first, std::size_t counters,

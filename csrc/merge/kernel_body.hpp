@@ -133,6 +133,7 @@ constexpr KernelTable make_table(const char* isa) {
            &count_not_finite<std::uint32_t, 0x7F800000>, &count_not_finite<std::uint64_t, 0x7FF0000000000000>},
           make_single_blocks<Single>(),
           make_double_blocks<Double>(),
+          &Words::keep_bin,
           &random_words<Words>};
 }
 

@@ -230,6 +230,9 @@ struct Words {
     return {_mm256_blend_epi32(low.low, _mm256_slli_epi64(high.low, 32), 0xAA),
             _mm256_blend_epi32(low.high, _mm256_slli_epi64(high.high, 32), 0xAA)};
   }
+  static std::size_t keep_bin(const std::uint32_t* words, std::uint32_t upper, std::uint32_t* found) {
+    return merge::keep_bin(words, upper, found);
+  }
 };
 
 }  // namespace

@@ -148,6 +148,18 @@ struct Words {
   static __m512i join(__m512i low, __m512i high) {
     return _mm512_mask_blend_epi32(0xAAAA, low, _mm512_slli_epi64(high, 32));
   }
+  static std::size_t keep_bin(const std::uint32_t* words, std::uint32_t upper, std::uint32_t* found) {
+    const __m512i wanted = _mm512_set1_epi32(static_cast<int>(upper));
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < kBlockElements; i += 16) {
+      const __m512i bits = _mm512_loadu_si512(words + i);
+      const __mmask16 match = _mm512_cmpeq_epi32_mask(_mm512_srli_epi32(bits, 16), wanted);
+      // Compressed in a register and stored whole: some processors compress into memory very slowly.
+      _mm512_storeu_si512(found + count, _mm512_maskz_compress_epi32(match, bits));
+      count += bits_in(match);
+    }
+    return count;
+  }
 };
 
 }  // namespace

@@ -258,6 +258,9 @@ struct Words {
     for (int i = 0; i < 4; ++i) v.d[i] = vsliq_n_u64(low.d[i], high.d[i], 32);
     return v;
   }
+  static std::size_t keep_bin(const std::uint32_t* words, std::uint32_t upper, std::uint32_t* found) {
+    return merge::keep_bin(words, upper, found);
+  }
 };
 
 }  // namespace

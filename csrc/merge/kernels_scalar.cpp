@@ -99,6 +99,9 @@ struct Words {
   static std::uint64_t exclusive_or(std::uint64_t a, std::uint64_t b, std::uint64_t c) { return a ^ b ^ c; }
   /// The lower halves: low's below high's.
   static std::uint64_t join(std::uint64_t low, std::uint64_t high) { return (low & 0xFFFFFFFFU) | high << 32; }
+  static std::size_t keep_bin(const std::uint32_t* words, std::uint32_t upper, std::uint32_t* found) {
+    return merge::keep_bin(words, upper, found);
+  }
 };
 
 }  // namespace

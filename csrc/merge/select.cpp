@@ -51,7 +51,8 @@ class Selection {
         double_(inputs, kernels.double_blocks),
         upper_(kTables * kUpperBins),
         lower_(kLowerBins),
-        bits_(kBlockElements) {}
+        bits_(kBlockElements),
+        found_(kBlockElements) {}
 
   /// The threshold of one update; nothing of use if the crew was stopped meanwhile.
   float run(const WorkItem& item, std::size_t source, std::uint64_t keep) {
@@ -64,14 +65,10 @@ class Selection {
 
     std::ranges::fill(lower_, 0U);
     visit(item, source, [this, upper](std::size_t filled) {
-      // Without a branch, which could not be predicted.
-      std::size_t found = 0;
-      for (std::size_t i = 0; i < filled; ++i) {
-        const std::uint32_t bits = bits_[i];
-        bits_[found] = bits;
-        found += bits >> kLowBits == upper ? 1 : 0;
-      }
-      for (std::size_t i = 0; i < found; ++i) ++lower_[bits_[i] % kLowerBins];
+      // What fills a last block up is zero, and so counted only where the bin holds zero.
+      const std::size_t found = kernels_.keep_bin(bits_.data(), upper, found_.data());
+      for (std::size_t i = 0; i < found; ++i) ++lower_[found_[i] % kLowerBins];
+      if (upper == 0) lower_[0] -= static_cast<std::uint32_t>(kBlockElements - filled);
     });
     return std::bit_cast<float>(upper << kLowBits | bin_of(lower_, keep));
   }
@@ -117,6 +114,7 @@ class Selection {
   std::vector<std::uint32_t> upper_;
   std::vector<std::uint32_t> lower_;
   std::vector<std::uint32_t> bits_;
+  std::vector<std::uint32_t> found_;
   std::uint64_t pending_ = 0;  // bytes not yet reported, times the passes
 };
 
