@@ -115,7 +115,7 @@ def _recorder(args: argparse.Namespace, plan: "MergePlan") -> "Finish | None":
     if not args.carry_on:
         if args.skill is not None:
             raise MergeError("--skill names an entry of the ledger; add --continue to have one")
-        if plan.base.kind != "file" and read_ledger(plan.base.directory) is not None:
+        if not plan.base.is_bare and read_ledger(plan.base.directory) is not None:
             console.warn(f"the ledger of {args.base} ends here; --continue would carry it on")
         return None
     if len(plan.recipes) > 1 or len(plan.finetuned) > 1:

@@ -16,6 +16,9 @@ STORED: Mapping[str, str] = {"bfloat16": "BF16", "float16": "F16", "float32": "F
 """The safetensors name of every dtype that can be asked for."""
 
 
+_SAFETENSORS_INDEX = ".safetensors.index.json"
+
+
 @dataclass(frozen=True)
 class PlannedFile:
     """One weight file of an output.
@@ -37,12 +40,13 @@ class PlannedFile:
 
 def plan_files(layout: Checkpoint, recipe: Recipe) -> tuple[PlannedFile, ...]:
     """The files of an output that is laid out as a checkpoint is."""
-    alone = layout.kind in ("file", "pickle") and len(layout.headers) == 1
+    # A bare file may be called anything, and pickles become safetensors: both take the name that loaders look for.
+    alone = (layout.is_bare or layout.kind == "pickle") and len(layout.headers) == 1
     return tuple(_plan_file(header, recipe, WEIGHTS if alone else _name(header.file)) for header in layout.headers)
 
 
 def _name(file: Path) -> str:
-    return file.name if file.suffix == ".safetensors" else f"{file.stem}.safetensors"
+    return file.name if file.suffix == ".safetensors" else f"{file.stem.replace('pytorch_model', 'model')}.safetensors"
 
 
 def _plan_file(header: Header, recipe: Recipe, name: str) -> PlannedFile:
@@ -69,7 +73,13 @@ def plan_index(index: Path | None, tensor_bytes: int) -> tuple[str, bytes] | Non
         return None
     document = read_json_object(index)
     metadata = document.get("metadata")
-    if not isinstance(metadata, dict) or metadata.get("total_size") in (None, tensor_bytes):
-        return index.name, index.read_bytes()
-    document["metadata"] = {**metadata, "total_size": tensor_bytes}
-    return index.name, (json.dumps(document, indent=2) + "\n").encode()
+    same_size = not isinstance(metadata, dict) or metadata.get("total_size") in (None, tensor_bytes)
+    if index.name.endswith(_SAFETENSORS_INDEX):
+        if same_size:
+            return index.name, index.read_bytes()
+    else:  # of pickles
+        document["weight_map"] = {name: _name(Path(file)) for name, file in document["weight_map"].items()}
+    if isinstance(metadata, dict) and not same_size:
+        document["metadata"] = {**metadata, "total_size": tensor_bytes}
+    name = index.name if index.name.endswith(_SAFETENSORS_INDEX) else f"model{_SAFETENSORS_INDEX}"
+    return name, (json.dumps(document, indent=2) + "\n").encode()

@@ -115,7 +115,7 @@ def continued(base: Checkpoint, name: str) -> Ledger:
         MergeError: A skill of that name is there already.
         CheckpointError: The ledger cannot be read.
     """
-    ledger = (read_ledger(base.directory) if base.kind != "file" else None) or Ledger()
+    ledger = (None if base.is_bare else read_ledger(base.directory)) or Ledger()
     if name in ledger.names:
         raise MergeError(f"{base.path} holds a skill {name!r} already; give this one another name with --skill")
     return ledger

@@ -207,7 +207,7 @@ def _check_output(plan: MergePlan, output: Path, *, force: bool) -> None:
             raise MergeError(f"the output {output} is an input; give another name")
         if place in directory.parents:
             raise MergeError(f"the output {output} contains the input {end.path}; give another name")
-        if directory in place.parents and end.kind not in ("file", "pickle"):
+        if directory in place.parents and not end.is_bare:
             raise MergeError(
                 f"the output {output} lies inside the input {end.path}; inputs are never changed, move it out"
             )

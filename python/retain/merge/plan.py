@@ -204,7 +204,7 @@ def _sidecars(
     """
     folded = any(check.status == "folded" for check in normalization)
     from_base = len(finetuned) > 1 or folded or (base.config and not finetuned[0].config)
-    return base if from_base or finetuned[0].kind in ("file", "pickle") else finetuned[0]
+    return base if from_base or finetuned[0].is_bare else finetuned[0]
 
 
 def _plan_unit(

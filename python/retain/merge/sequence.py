@@ -85,7 +85,7 @@ def subtract_skill(
         MergeError: The policy has no such skill, or it was not merged linearly.
     """
     merged = open_checkpoint(Path(policy))
-    ledger = read_ledger(merged.directory) if merged.kind != "file" else None
+    ledger = None if merged.is_bare else read_ledger(merged.directory)
     if ledger is None:
         raise MergeError(f"{policy} has no ledger; only skills that were merged with --continue can be taken out")
     skill = ledger.find(name)
