@@ -32,6 +32,25 @@ using merge::TargetSums;
 using merge::Thinning;
 using merge::WorkItem;
 
+/// SHA-256 by hashlib, which lets other threads run while it hashes.
+class Sha256Digests : public merge::Digests {
+ public:
+  explicit Sha256Digests(std::size_t files) {
+    const py::object sha256 = py::module_::import("hashlib").attr("sha256");
+    for (std::size_t i = 0; i < files; ++i) digests_.push_back(sha256());
+  }
+
+  void update(std::size_t file, std::span<const std::byte> bytes) override {
+    const py::gil_scoped_acquire acquire;
+    digests_[file].attr("update")(py::memoryview::from_memory(bytes.data(), static_cast<py::ssize_t>(bytes.size())));
+  }
+
+  std::string hex(std::size_t file) const { return digests_[file].attr("hexdigest")().cast<std::string>(); }
+
+ private:
+  std::vector<py::object> digests_;
+};
+
 struct RunResult {
   std::vector<ItemResult> items;
   std::vector<std::optional<std::string>> input_sha256;
@@ -66,20 +85,30 @@ class PythonProgress {
 };
 
 RunResult run(const std::vector<Input>& inputs, const std::vector<Output>& outputs, const std::vector<WorkItem>& items,
-              std::size_t threads, bool sync, bool, bool, const std::string& isa, py::object progress) {
+              std::size_t threads, bool sync, bool hashing, bool drop_cache, const std::string& isa,
+              py::object progress) {
   PythonProgress watcher(std::move(progress));
+  std::optional<Sha256Digests> digests;
+  if (hashing) digests.emplace(inputs.size() + outputs.size());
   std::optional<std::vector<ItemResult>> results;
   {
     const py::gil_scoped_release release;
-    results = merge::run_stream(inputs, outputs, items, {threads, sync, isa},
-                                [&watcher](std::uint64_t bytes) { return watcher(bytes); });
+    const StreamOptions options{threads, sync, isa, digests ? &*digests : nullptr, drop_cache};
+    results =
+        merge::run_stream(inputs, outputs, items, options, [&watcher](std::uint64_t bytes) { return watcher(bytes); });
   }
   watcher.rethrow();
   if (!results) throw MergeError("the merge was stopped");
   RunResult result;
   result.items = *std::move(results);
-  result.input_sha256.resize(inputs.size());
-  result.output_sha256.resize(outputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool hashed = hashing && !inputs[i].in_memory;
+    result.input_sha256.push_back(hashed ? std::optional(digests->hex(i)) : std::nullopt);
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const bool hashed = hashing && outputs[i].kind == merge::OutputKind::kCreate;
+    result.output_sha256.push_back(hashed ? std::optional(digests->hex(inputs.size() + i)) : std::nullopt);
+  }
   return result;
 }
 

@@ -1,5 +1,6 @@
 #include "merge/chunk.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "merge/arithmetic.hpp"
@@ -24,14 +25,29 @@ ChunkWorker::ChunkWorker(std::span<const OpenInput> inputs, std::span<const Open
       single_(inputs, kernels, kernels.single_blocks),
       double_(inputs, kernels, kernels.double_blocks) {}
 
-ItemResult ChunkWorker::run(const WorkItem& item, std::uint64_t first, std::uint64_t count) {
+ItemResult ChunkWorker::run(const WorkItem& item, std::uint64_t first, std::uint64_t count,
+                            std::span<const ClonedRange> cloned) {
   reader_.read(item, first, static_cast<std::size_t>(count), bytes_);
   for (const Target& target : item.targets) {
     bytes_.merged.push_back(is_bits(item, target) ? nullptr : reader_.buffer(bytes_.count * size_of(target.stored)));
   }
   ItemResult result = compute(item);
-  write(item, result);
+  write(item, cloned, result);
   return result;
+}
+
+std::span<const std::byte> ChunkWorker::base_bytes(const WorkItem& item) const {
+  return {bytes_.base, bytes_.count * size_of(item.stored)};
+}
+
+std::span<const std::byte> ChunkWorker::finetuned_bytes(const WorkItem& item, std::size_t source) const {
+  return {bytes_.finetuned[source], bytes_.count * size_of(item.sources[source].stored)};
+}
+
+std::span<const std::byte> ChunkWorker::target_bytes(const WorkItem& item, std::size_t target) const {
+  if (is_bits_of_base(item, item.targets[target])) return base_bytes(item);
+  if (item.targets[target].take == Take::kFinetuned) return finetuned_bytes(item, 0);
+  return {bytes_.merged[target], bytes_.count * size_of(item.targets[target].stored)};
 }
 
 ItemResult ChunkWorker::compute(const WorkItem& item) {
@@ -93,16 +109,23 @@ ItemResult ChunkWorker::blend(const WorkItem& item) {
   return result;
 }
 
-void ChunkWorker::write(const WorkItem& item, ItemResult& result) {
+void ChunkWorker::write(const WorkItem& item, std::span<const ClonedRange> cloned, ItemResult& result) {
   for (std::size_t t = 0; t < item.targets.size(); ++t) {
     const Target& target = item.targets[t];
-    const std::byte* bytes = bytes_.merged[t];
-    if (bytes == nullptr) bytes = is_bits_of_base(item, target) ? bytes_.base : bytes_.finetuned[0];
     const OpenOutput& output = outputs_[target.output.file];
-    const std::size_t size = bytes_.count * size_of(target.stored);
-    std::byte* scratch = output.is_compared() ? reader_.buffer(size) : nullptr;
-    result.targets[t].different =
-        output.put({bytes, size}, target.output.offset + bytes_.first * size_of(target.stored), {scratch, size});
+    const std::span<const std::byte> bytes = target_bytes(item, t);
+    const std::uint64_t begin = target.output.offset + bytes_.first * size_of(target.stored);
+    const std::uint64_t end = begin + bytes.size();
+    std::byte* scratch = output.is_compared() ? reader_.buffer(bytes.size()) : nullptr;
+    const auto put = [&](std::uint64_t from, std::uint64_t to) {
+      if (from >= to) return;
+      const std::size_t size = static_cast<std::size_t>(to - from);
+      result.targets[t].different +=
+          output.put(bytes.subspan(static_cast<std::size_t>(from - begin), size), from, {scratch, size});
+    };
+    const ClonedRange kept = cloned.empty() ? ClonedRange{} : cloned[t];
+    put(begin, std::min(end, std::max(begin, kept.begin)));
+    put(std::max(begin, std::min(end, kept.end)), end);
   }
 }
 

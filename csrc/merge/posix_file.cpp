@@ -1,6 +1,8 @@
 #include "merge/posix_file.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,7 +32,7 @@ PosixFile PosixFile::open_input(const std::string& path) {
 }
 
 PosixFile PosixFile::create_output(const std::string& path, std::uint64_t bytes) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor < 0) fail_to_write(path, errno);
   PosixFile file{descriptor, path};
   if (bytes == 0) return file;
@@ -96,6 +98,34 @@ void PosixFile::sync() const {
   while (::fsync(descriptor_) != 0) {
     if (errno != EINTR) fail_to_write(path_, errno);
   }
+}
+
+bool PosixFile::clone_from(const PosixFile& source, std::uint64_t from, std::uint64_t bytes, std::uint64_t to) const {
+  struct file_clone_range range{};
+  range.src_fd = source.descriptor_;
+  range.src_offset = from;
+  range.src_length = bytes;
+  range.dest_offset = to;
+  // Whatever the reason, the bytes are written instead, and a disk that is full or broken shows there.
+  return ::ioctl(descriptor_, FICLONERANGE, &range) == 0;
+}
+
+void PosixFile::drop_cache(std::uint64_t offset, std::uint64_t bytes) const {
+  constexpr std::uint64_t kPage = 4096;
+  const std::uint64_t begin = offset / kPage * kPage;
+  const std::uint64_t end = (offset + bytes) / kPage * kPage;
+  if (begin < end) {
+    ::posix_fadvise(descriptor_, static_cast<off_t>(begin), static_cast<off_t>(end - begin), POSIX_FADV_DONTNEED);
+  }
+}
+
+void PosixFile::start_writing(std::uint64_t offset, std::uint64_t bytes) const {
+  ::sync_file_range(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(bytes), SYNC_FILE_RANGE_WRITE);
+}
+
+void PosixFile::finish_writing(std::uint64_t offset, std::uint64_t bytes) const {
+  ::sync_file_range(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
 }
 
 }  // namespace retain::merge

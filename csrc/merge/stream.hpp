@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "merge/crew.hpp"
+#include "merge/digests.hpp"
 #include "merge/input.hpp"
 #include "merge/output.hpp"
 #include "merge/result.hpp"
@@ -18,6 +19,11 @@ struct StreamOptions {
   std::size_t threads = 1;
   bool sync = true;  ///< return only when the outputs are on the disk
   std::string isa;   ///< an instruction set by name; empty: the fastest this machine has
+  /// Gets every byte of every input file and every new output, in order, as they pass; a file that the items visit in
+  /// another order than its own is read once more. Null: nothing is hashed.
+  Digests* digests = nullptr;
+  /// Drop what was read and written from the system's cache, for files that are larger than the memory.
+  bool drop_cache = false;
 };
 
 /// Carries the items out. Results and files do not depend on the number of threads or the instruction set: chunks are
