@@ -208,6 +208,76 @@ void step_and_scale(const Real* base, const Real* exact, Real scale_value, Real 
   }
 }
 
+/// The 16 bits that bfloat16 drops are the distance to the lower neighbour in parts of the gap: adding 16 random bits
+/// carries into the next with that probability.
+[[maybe_unused]] void dither_bf16(float* __restrict merged, const std::uint32_t* __restrict words) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) {
+    const auto bits = __builtin_bit_cast(std::uint32_t, merged[i]);
+    const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
+    const std::uint32_t carried = (magnitude + (words[i] >> 16)) & 0xFFFF0000U;
+    const std::uint32_t finite = carried >= 0x7F800000U ? 0x7F7F0000U : carried;
+    const std::uint32_t chosen = magnitude >= 0x7F7F8000U ? magnitude : finite;  // what nearest makes infinite, and NaN
+    merged[i] = __builtin_bit_cast(float, chosen | (bits & 0x80000000U));
+  }
+}
+
+struct FloatBits {
+  using Word = std::uint32_t;
+  static constexpr int kMantissa = 23;
+  static constexpr int kBias = 127;
+};
+struct DoubleBits {
+  using Word = std::uint64_t;
+  static constexpr int kMantissa = 52;
+  static constexpr int kBias = 1023;
+};
+
+/// A type with that many bits of significand (the hidden one included), that exponent of its smallest normal number,
+/// and that largest value; from `overflow` on, nearest gives infinity.
+struct Bf16Format {
+  static constexpr int kPrecision = 8;
+  static constexpr int kSmallest = -126;
+  static constexpr double kLargest = 0x1.FEp127;
+  static constexpr double kOverflow = 0x1.FFp127;
+};
+struct F16Format {
+  static constexpr int kPrecision = 11;
+  static constexpr int kSmallest = -14;
+  static constexpr double kLargest = 65504.0;
+  static constexpr double kOverflow = 65520.0;
+};
+struct F32Format {
+  static constexpr int kPrecision = 24;
+  static constexpr int kSmallest = -126;
+  static constexpr double kLargest = 0x1.FFFFFEp127;
+  static constexpr double kOverflow = 0x1.FFFFFFp127;
+};
+
+/// In units of the last place every step is exact: scaling by powers of two, the whole part, the difference to it.
+template <class Format, class Bits, class Real>
+void dither(Real* __restrict merged, const std::uint32_t* __restrict words) {
+  using Word = typename Bits::Word;
+  constexpr Word kSign = Word{1} << (8 * sizeof(Word) - 1);
+  constexpr auto kLowest = static_cast<Word>(Format::kSmallest + Bits::kBias);
+  constexpr auto kPlaces = static_cast<Word>(Format::kPrecision - 1);
+  for (std::size_t i = 0; i < kBlockElements; ++i) {
+    const auto bits = __builtin_bit_cast(Word, merged[i]);
+    const auto magnitude = __builtin_bit_cast(Real, static_cast<Word>(bits & ~kSign));
+    const auto exponent = static_cast<Word>((bits & ~kSign) >> Bits::kMantissa);
+    const Word place = (exponent < kLowest ? kLowest : exponent) - kPlaces;
+    const auto unit = __builtin_bit_cast(Real, static_cast<Word>(place << Bits::kMantissa));
+    const auto per_unit =
+        __builtin_bit_cast(Real, static_cast<Word>((Word{2 * Bits::kBias} - place) << Bits::kMantissa));
+    const Real scaled = magnitude * per_unit;
+    const auto below = static_cast<Real>(__builtin_floor(scaled));
+    const double distance = static_cast<double>(scaled - below) * 0x1p32;
+    const Real chosen = (below + (static_cast<double>(words[i]) < distance ? Real{1} : Real{0})) * unit;
+    const Real finite = chosen > static_cast<Real>(Format::kLargest) ? static_cast<Real>(Format::kLargest) : chosen;
+    const Real kept = magnitude < static_cast<Real>(Format::kOverflow) ? finite : magnitude;
+    merged[i] = __builtin_bit_cast(Real, static_cast<Word>(__builtin_bit_cast(Word, kept) | (bits & kSign)));
+  }
+}
+
 /// Without a branch, which could not be predicted.
 [[maybe_unused]] std::size_t keep_bin(const std::uint32_t* __restrict words, std::uint32_t upper,
                                       std::uint32_t* __restrict found) {
@@ -278,12 +348,18 @@ constexpr BlockTable<Real> make_blocks() {
 
 template <class Single>
 constexpr BlockTable<float> make_single_blocks() {
-  return make_blocks<Single, float>();
+  BlockTable<float> table = make_blocks<Single, float>();
+  table.dither[0] = &dither_bf16;
+  table.dither[1] = &dither<F16Format, FloatBits, float>;
+  return table;
 }
 
 template <class Double>
 constexpr BlockTable<double> make_double_blocks() {
   BlockTable<double> table = make_blocks<Double, double>();
+  table.dither[0] = &dither<Bf16Format, DoubleBits, double>;
+  table.dither[1] = &dither<F16Format, DoubleBits, double>;
+  table.dither[2] = &dither<F32Format, DoubleBits, double>;
   table.multiply_wide_panel = &multiply_panel<Double, double, double>;
   table.widen[3] = &widen_block<Double, double, double>;
   table.round[3] = &round_block<Double, double, double>;

@@ -191,6 +191,10 @@ void BlockPath<Real>::write_block(const WorkItem& item, const ChunkBytes& bytes,
     } else {
       blocks_.step(updates_.base(), exact, scale, merged_.data());
     }
+    const auto dither = blocks_.dither[index_of(target.stored)];
+    if (item.rounding == Rounding::kStochastic && dither != nullptr) {
+      dither(merged_.data(), words(item.key, 0, bytes.first + begin));
+    }
     blocks_.round[index_of(target.stored)](merged_.data(), bytes.merged[t] + begin * size_of(target.stored));
     blocks_.tally_target(updates_.base(), full, merged_.data(), &tallies.targets[t]);
   }

@@ -22,7 +22,6 @@ class Check {
   void ends(const WorkItem& item) const {
     if (item.sources.size() > kMostEnds || item.targets.size() > kMostEnds) refuse("has more than 256 ends");
     reads(item.base, item.elements, item.stored, "reads a file that the plan does not list");
-    if (item.rounding == Rounding::kStochastic) refuse("rounds by chance, which this build cannot");
     thinning(item);
     for (const Source& end : item.sources) source(item, end);
   }

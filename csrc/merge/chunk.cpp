@@ -51,7 +51,8 @@ std::span<const std::byte> ChunkWorker::target_bytes(const WorkItem& item, std::
 }
 
 ItemResult ChunkWorker::compute(const WorkItem& item) {
-  if (item.sources.empty()) return convert(item);
+  const bool is_copy = std::ranges::all_of(bytes_.merged, [](const std::byte* bytes) { return bytes == nullptr; });
+  if (item.sources.empty() && (is_copy || item.rounding == Rounding::kNearest)) return convert(item);
   const bool wide = computes_in_double(item);
   ItemResult result;
   if (is_plainly_linear(item)) {
@@ -64,7 +65,7 @@ ItemResult ChunkWorker::compute(const WorkItem& item) {
   return result;
 }
 
-/// Copies and conversions. Values that are not finite are rare: the blocks find and name them.
+/// Copies and conversions to the nearest. Values that are not finite are rare: the blocks find and name them.
 ItemResult ChunkWorker::convert(const WorkItem& item) {
   ItemResult result = empty_result(0, item.targets.size());
   if (item.stored == DType::kOpaque) return result;

@@ -107,6 +107,10 @@ struct BlockTable {
   void (*step)(const Real* base, const Real* exact, Real scale, Real* merged);
   /// full = fma(scale, exact, base_scale·base); merged = base + full.
   void (*step_and_scale)(const Real* base, const Real* exact, Real scale, Real base_scale, Real* full, Real* merged);
+  /// Makes merged a value of a type: the neighbour above its magnitude with the probability of its distance to the one
+  /// below / their gap, by an element's word; values of the type stay, and none becomes infinite that would not when
+  /// rounded to nearest. Null where every Real is a value of the type. [stored out]
+  void (*dither[kFloatDTypes])(Real* merged, const std::uint32_t* words);
   /// Rounds to the nearest value of a type, ties to even; merged becomes what was stored. Null as above. [stored out]
   void (*round[kFloatDTypes])(Real* merged, void* stored);
   /// Of u = exact: Σu², Σ(stored − base)·u, and how often stored = base though u ≠ 0.
