@@ -5,6 +5,7 @@
 
 #include <exception>
 
+#include "bind/sha256_digests.hpp"
 #include "error.hpp"
 #include "merge/dispatch.hpp"
 #include "merge/select.hpp"
@@ -31,25 +32,6 @@ using merge::Target;
 using merge::TargetSums;
 using merge::Thinning;
 using merge::WorkItem;
-
-/// SHA-256 by hashlib, which lets other threads run while it hashes.
-class Sha256Digests : public merge::Digests {
- public:
-  explicit Sha256Digests(std::size_t files) {
-    const py::object sha256 = py::module_::import("hashlib").attr("sha256");
-    for (std::size_t i = 0; i < files; ++i) digests_.push_back(sha256());
-  }
-
-  void update(std::size_t file, std::span<const std::byte> bytes) override {
-    const py::gil_scoped_acquire acquire;
-    digests_[file].attr("update")(py::memoryview::from_memory(bytes.data(), static_cast<py::ssize_t>(bytes.size())));
-  }
-
-  std::string hex(std::size_t file) const { return digests_[file].attr("hexdigest")().cast<std::string>(); }
-
- private:
-  std::vector<py::object> digests_;
-};
 
 struct RunResult {
   std::vector<ItemResult> items;
