@@ -42,30 +42,43 @@ def ends_on_disk(
     return files, [read_weights(file) for file in files]
 
 
-Oracle = Callable[[str, Array, list[Array], float], Array]
-CASES: dict[str, tuple[int, dict[str, Any], Oracle]] = {
-    "linear": (1, {}, lambda _, p, f, a: oracle.linear(p, f[0], a)),
+Weights = tuple[float, ...]
+Oracle = Callable[[str, Array, list[Array], float, Weights], Array]
+CASES: dict[str, tuple[Weights, dict[str, Any], Oracle]] = {
+    "linear": ((1,), {}, lambda _, p, f, a, w: oracle.linear(p, f[0], a)),
     "task_arithmetic": (
-        3, {"weights": (1.0, -0.5, 2.0)}, lambda _, p, f, a: oracle.task_arithmetic(p, f, (1.0, -0.5, 2.0), a),
+        (1, -0.5, 2), {"weights": (1, -0.5, 2)}, lambda _, p, f, a, w: oracle.task_arithmetic(p, f, w, a),
     ),
-    "soup": (3, {}, lambda _, p, f, a: oracle.soup(p, f, a)),
-    "ties": (3, {"weights": (1.0, 2.0, 0.5)}, lambda _, p, f, a: oracle.ties(p, f, (1.0, 2.0, 0.5), a, 0.2)),
-    "ties of one": (1, {"method": "ties", "density": 0.5}, lambda _, p, f, a: oracle.ties(p, f, (1.0,), a, 0.5)),
+    "soup": ((1, 1, 1), {}, lambda _, p, f, a, w: oracle.soup(p, f, a)),
+    "ties": ((1, 2, 0.5), {"weights": (1, 2, 0.5)}, lambda _, p, f, a, w: oracle.ties(p, f, w, a, 0.2)),
+    "ties of one": ((1,), {"method": "ties", "density": 0.5}, lambda _, p, f, a, w: oracle.ties(p, f, w, a, 0.5)),
     "dare_linear": (
-        2, {"density": 0.3, "seed": 7}, lambda n, p, f, a: oracle.dare_linear(p, f, (1.0, 1.0), a, 0.3, key_of(n, 7)),
+        (1, 1), {"density": 0.3, "seed": 7}, lambda n, p, f, a, w: oracle.dare_linear(p, f, w, a, 0.3, key_of(n, 7)),
     ),
-    "dare_ties": (2, {}, lambda n, p, f, a: oracle.dare_ties(p, f, (1.0, 1.0), a, 0.5, key_of(n))),
+    "dare_ties": ((1, 1), {}, lambda n, p, f, a, w: oracle.dare_ties(p, f, w, a, 0.5, key_of(n))),
     "della_linear": (
-        2, {"density": 0.4, "spread": 0.2},
-        lambda n, p, f, a: oracle.della_linear(p, f, (1.0, 1.0), a, 0.4, 0.2, key_of(n)),
+        (1, 1), {"density": 0.4, "spread": 0.2},
+        lambda n, p, f, a, w: oracle.della_linear(p, f, w, a, 0.4, 0.2, key_of(n)),
     ),
-    "della": (3, {}, lambda n, p, f, a: oracle.della(p, f, (1.0, 1.0, 1.0), a, 0.5, 0.1, key_of(n))),
-    "slerp": (1, {}, lambda _, p, f, a: oracle.slerp(p, f[0], a)),
+    "della": ((1, 1, 1), {}, lambda n, p, f, a, w: oracle.della(p, f, w, a, 0.5, 0.1, key_of(n))),
+    "slerp": ((1,), {}, lambda _, p, f, a, w: oracle.slerp(p, f[0], a)),
     "slerp of two": (
-        2, {"method": "slerp", "weights": (1.0, 3.0)}, lambda _, p, f, a: oracle.slerp_updates(p, f, (1.0, 3.0), a),
+        (1, 3), {"method": "slerp", "weights": (1, 3)}, lambda _, p, f, a, w: oracle.slerp_updates(p, f, w, a),
     ),
-    "model_stock": (3, {}, lambda _, p, f, a: oracle.model_stock(p, f, a)),
+    "model_stock": ((1, 1, 1), {}, lambda _, p, f, a, w: oracle.model_stock(p, f, a)),
 }  # fmt: skip
+
+
+def undecided(expected: Oracle, tensor: str, p: Array, f: list[Array], alpha: float, weights: Weights) -> Array:
+    """Where a hair's breadth in the weights elects the other sign: there fp32 and fp64 may disagree."""
+    results = [
+        expected(
+            tensor, p, f, alpha, tuple(weight * (1 + sign * 1e-6 * (end + 1)) for end, weight in enumerate(weights))
+        )
+        for sign in (1, -1)
+    ]
+    undecided: Array = np.abs(results[0] - results[1]) > 1e-4 * sum(np.abs(end - p) for end in f)
+    return undecided
 
 
 def test_every_method_has_a_case() -> None:
@@ -84,7 +97,8 @@ def test_every_method_has_a_case() -> None:
 def test_it_computes_what_the_paper_says(
     name: str, dtype: str, alpha: float, seed: int, size: float, threads: int
 ) -> None:
-    count, options, expected = CASES[name]
+    weights, options, expected = CASES[name]
+    count = len(weights)
     options = {"method": name, **options}
     with tempfile.TemporaryDirectory() as place:
         files, ends = ends_on_disk(Path(place), count, dtype, seed, size)
@@ -92,15 +106,14 @@ def test_it_computes_what_the_paper_says(
         merged = read_weights(Path(place) / "out" / WEIGHTS)
     for tensor, found in merged.items():
         p, f = ends[0][tensor], [end[tensor] for end in ends[1:]]
-        wanted = expected(tensor, p, f, alpha)
+        wanted = expected(tensor, p, f, alpha, weights)
         scale = np.abs(wanted) + np.abs(p) + sum(np.abs(end - p) for end in f) / options.get("density", 0.2)
         arithmetic = 2.0**-21 if dtype in ("BF16", "F16") else 2.0**-49  # fp32, or fp64 in another order
         if dtype in ("F32", "F64"):
             arithmetic = 2.0**-46
-        assert (
-            np.abs(found - wanted)
-            <= ROUNDING[dtype] * np.abs(wanted) + arithmetic * scale + 2.0**-30 * (dtype == "F16")
-        ).all()
+        smallest = 2.0**-24 if dtype == "F16" else 0.0
+        wrong = np.abs(found - wanted) > ROUNDING[dtype] * np.abs(wanted) + arithmetic * scale + smallest
+        assert not (wrong & ~undecided(expected, tensor, p, f, alpha, weights)).any()
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "linear"])
