@@ -42,7 +42,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     time.set_yscale("log")
     time.set_ylabel("start to end of the process [s]")
     time.set_title("time (hollow: read from the disk)")
-    time.legend(fontsize=8, loc="upper left")
+    time.legend(fontsize=8, loc="lower right")
     memory.axhline(64, color="0.4", linestyle=":", label="goal: 64 MiB")
     memory.set_ylim(0, 80)
     memory.set_ylabel("peak resident memory [MiB]")

@@ -18,13 +18,15 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from retain.merge import merge
 
 from . import oracle
 from .oracle_numbers import neighbours
-from .policies import read_weights
+from .policies import read_weights, write_policy
 
 Array = oracle.Array
 
@@ -100,6 +102,37 @@ def test_the_oracle_agrees_with_mergekit(name: str, dtype: str) -> None:
         assert is_mergekits(exact, STORED[f"{dtype}.{name}.{tensor}"], dtype)
 
 
+def write_end(directory: Path, dtype: str, end: str) -> Path:
+    stored = {f"language.{tensor}": STORED[f"{dtype}.{end}.{tensor}"] for tensor in TENSORS}
+    return write_policy(directory / end, stored, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+@pytest.mark.parametrize("name", CASES)
+def test_retain_merge_agrees_with_mergekit(tmp_path: Path, name: str, dtype: str) -> None:
+    case = CASES[name]
+    base, *ends = (write_end(tmp_path, dtype, end) for end in ("base", *case.ends))
+    options: dict[str, Any] = {}
+    if case.weights:
+        options["weights"] = case.weights
+    if case.density is not None:
+        options["density"] = case.density
+    if case.method in ("della", "della_linear"):
+        options["spread"] = 0.0  # every probability is 1 then
+    merge(base, ends, tmp_path / "merged", case.alpha, method=case.method, sync=False, hashing=False, **options)
+    merged = read_weights(tmp_path / "merged" / "model.safetensors")
+    for tensor in TENSORS:
+        p, *updated = (STORED[f"{dtype}.{end}.{tensor}"] for end in ("base", *case.ends))
+        exact = ORACLE[case.method](case, p, updated)
+        down, up, _ = neighbours(exact, dtype)
+        ours, theirs = merged[f"language.{tensor}"], STORED[f"{dtype}.{name}.{tensor}"]
+        # As near to the exact value as mergekit is, and never further from mergekit's than the next value of the dtype.
+        assert is_mergekits(exact, ours, dtype)
+        assert (np.abs(ours - theirs) <= (up - down) + FLOAT32_ERROR * np.abs(exact).max()).all()
+        if dtype == "F32":  # computed in fp64 and rounded once, where mergekit computes in fp32
+            assert np.abs(ours - exact).max() <= np.abs(theirs - exact).max()
+
+
 def test_every_merge_in_the_fixture_is_compared() -> None:
     content = FIXTURE.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -140,6 +173,25 @@ def test_random_methods_keep_what_mergekit_keeps_on_average() -> None:
     for name, probability in PROBABILITY.items():
         assert is_share(STORED[f"{name}.share_kept"], probability)
         assert is_share(share_by_eighth(tau, ours[name] != 0), probability)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("random.dare_linear", {"method": "dare_linear", "density": 0.3}),
+        ("random.della_linear", {"method": "della_linear", "density": 0.5, "spread": 0.3}),
+    ],
+)
+def test_retain_merge_keeps_what_mergekit_keeps_on_average(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    tau = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32).astype(np.float64)
+    base = write_policy(tmp_path / "base", {"language.w": np.zeros(SHAPE)})
+    tuned = write_policy(tmp_path / "finetuned", {"language.w": tau})
+    merge(base, tuned, tmp_path / "merged", 1.0, seed=3, **options)
+    merged = read_weights(tmp_path / "merged" / "model.safetensors")["language.w"]
+    kept = merged != 0
+    assert is_share(share_by_eighth(tau, kept), PROBABILITY[name])
+    divided = tau / oracle.keep_probability(tau, options["density"], options.get("spread", 0.0))
+    assert np.allclose(merged[kept], divided[kept], rtol=2.0**-23, atol=0)
 
 
 def test_mergekit_rescales_by_one_factor_where_the_papers_divide_by_the_probability() -> None:
