@@ -54,8 +54,15 @@ PREDICTED = {
 """Start [s] and seconds a gigabyte of output, written down before the first run: from a prototype of the stream, from
 single timings of the peers at 2 GB, and from 1.6 GB/s of SHA-256 on each of two cores."""
 
-SAME_RESULT = ("retain linear", "torch script, 2 threads", "mergekit linear", "retain slerp", "mergekit slerp")
-"""Ways whose weights should be the same: the slerp between such near policies is the line."""
+SAME_RESULT = {
+    "retain slerp": "retain linear",
+    "torch script, 2 threads": "retain linear",
+    "mergekit linear": "retain linear",
+    "mergekit slerp": "retain slerp",
+    "mergekit ties": "retain ties",
+}
+"""Ways that should make the same weights as another: the slerp between such near policies is the line; of the updates
+many have equal magnitudes in bf16, and of those at the threshold mergekit's TIES keeps some, retain's all."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -87,7 +94,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"\n{measured['bytes'] / 1e9:.2f} GB bf16 in {SHARDS} shards, medians; {result['machine']['cpu']}")
         show(
             measured["ways"],
-            ("predicted_s", "median_s", "best_s", "times_cp", "times_linear", "cpu_s", "peak_mib", "disk_read_gb"),
+            (
+                "predicted_s",
+                "median_s",
+                "best_s",
+                "times_cp",
+                "times_linear",
+                "cpu_s",
+                "peak_mib",
+                "disk_read_gb",
+                "same_weights",
+            ),
         )
         for goal, (found, met) in measured["goals"].items():
             print(f"{'met   ' if met else 'MISSED'} {goal}: {found:.2f}")
@@ -135,7 +152,7 @@ def measure(work: Path, gigabytes: float, args: argparse.Namespace) -> dict[str,
         found["times_cp"] = round(found["median_s"] / rows["cp -r"]["median_s"], 3)
         found["times_linear"] = round(found["median_s"] / rows["retain linear"]["median_s"], 2)
         if name in SAME_RESULT:
-            found["share_of_weights_as_retain_linear"] = share_equal(samples[name], samples["retain linear"])
+            found["same_weights"] = round(share_equal(samples[name], samples[SAME_RESULT[name]]), 4)
     return {"bytes": nbytes, "shards": SHARDS, "rounds": args.rounds, "ways": rows, "goals": goals(rows)}
 
 

@@ -144,10 +144,10 @@ def row(runs: Sequence[Run], nbytes: int) -> dict[str, float | int | None]:
 
 def show(rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print a table of rows."""
-    print(f"{'':46}" + "".join(f"{column:>16}" for column in columns))
+    print(f"{'':46}" + "".join(f"{column:>14}" for column in columns))
     for name, found in rows.items():
         cells = (found.get(column) for column in columns)
-        print(f"{name:46}" + "".join(f"{'–' if cell is None else cell:>16}" for cell in cells))
+        print(f"{name:46}" + "".join(f"{'–' if cell is None else cell:>14}" for cell in cells))
 
 
 def check_space(directory: Path, needed_bytes: float) -> None:
