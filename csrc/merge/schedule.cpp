@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "merge/arithmetic.hpp"
@@ -57,6 +58,7 @@ std::vector<Schedule::Segment> Schedule::segments(const WorkItem& item) const {
 
 /// Makes one lane per group of items that share files. @return the lane of every item.
 std::vector<std::size_t> Schedule::lanes_of_items() {
+  if (files_.empty()) return lanes_of_outputs();
   Groups groups(files_.size() + items_.size());
   for (std::size_t i = 0; i < items_.size(); ++i) {
     for (const Segment& segment : segments(items_[i])) groups.join(files_.size() + i, segment.file);
@@ -74,6 +76,21 @@ std::vector<std::size_t> Schedule::lanes_of_items() {
     }
     lanes_[lane].items.push_back(i);
     lane_of[i] = lane;
+  }
+  return lane_of;
+}
+
+/// Where nothing is hashed, items of different output files take turns: the kernel lets only one thread at a time write
+/// to a file.
+std::vector<std::size_t> Schedule::lanes_of_outputs() {
+  std::map<std::size_t, std::size_t> lane_of_output;
+  std::vector<std::size_t> lane_of;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const std::size_t output = items_[i].targets.empty() ? 0 : items_[i].targets.front().output.file;
+    const auto [found, is_new] = lane_of_output.try_emplace(output, lanes_.size());
+    if (is_new) lanes_.emplace_back();
+    lanes_[found->second].items.push_back(i);
+    lane_of.push_back(found->second);
   }
   return lane_of;
 }

@@ -63,6 +63,7 @@ class Schedule {
 
   std::vector<Segment> segments(const WorkItem& item) const;
   std::vector<std::size_t> lanes_of_items();
+  std::vector<std::size_t> lanes_of_outputs();
   void find_files_in_passing(const std::vector<std::size_t>& lane_of);
   std::optional<Unit> next_of(Lane& lane);
   std::optional<Unit> gap(std::size_t file, std::uint64_t end);
