@@ -68,7 +68,10 @@ bool is_bits_of_base(const WorkItem& item, const Target& target) {
   return target.take == Take::kBase;
 }
 
-double common_coefficient(const WorkItem& item) { return item.elect_sign ? 1.0 : largest_coefficient(item); }
+double common_factor(const WorkItem& item) {
+  const double coefficient = item.elect_sign ? 1.0 : largest_coefficient(item);
+  return item.thinning == Thinning::kRandom ? coefficient / item.density : coefficient;
+}
 
 double relative_coefficient(const WorkItem& item, std::size_t source) {
   const double largest = largest_coefficient(item);

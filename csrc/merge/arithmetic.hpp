@@ -27,10 +27,10 @@ bool is_plainly_linear(const WorkItem& item);
 /// Whether a target is the bits of one end.
 bool is_bits_of_base(const WorkItem& item, const Target& target);
 
-/// What every coefficient is divided by before updates are added, and the sum's scale multiplied with: the largest.
-/// Equal coefficients then become ones, so that equal updates of opposite signs cancel exactly. 1 under elect_sign,
-/// whose mean does not know it.
-double common_coefficient(const WorkItem& item);
+/// What E is short of when relative coefficients are used and random thinning divides by no density: the largest
+/// coefficient (but under elect_sign, whose mean does not know it) over the density. Left to a target's scale, so that
+/// equal updates of opposite signs cancel exactly.
+double common_factor(const WorkItem& item);
 
 /// c_i over the largest coefficient.
 double relative_coefficient(const WorkItem& item, std::size_t source);

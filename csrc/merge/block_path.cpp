@@ -78,7 +78,7 @@ ItemResult BlockPath<Real>::run(const WorkItem& item, const ChunkBytes& bytes) {
     }
     // Without a scaled base the tally is of E, so that a small scale costs no digits.
     const bool scaled = std::fabs(target.base_scale) > 0.0;
-    const double scale = scaled ? 1.0 : target.scale * common_coefficient(item);
+    const double scale = scaled ? 1.0 : target.scale * common_factor(item);
     const TargetTally& tally = tallies.targets[t];
     result.targets[t].exact_exact = scale * scale * add_up(tally.exact_exact);
     result.targets[t].stored_exact = scale * add_up(tally.stored_exact);
@@ -147,12 +147,12 @@ void BlockPath<Real>::thin(const WorkItem& item, const ChunkBytes& bytes, std::s
     } else if (limit == 0) {
       std::fill_n(update, kBlockElements, Real{0});
     } else {
-      blocks_.keep_random(update, random, static_cast<std::uint32_t>(limit - 1), static_cast<Real>(item.density));
+      blocks_.keep_random(update, random, static_cast<std::uint32_t>(limit - 1));
     }
   }
 }
 
-/// E over the common coefficient.
+/// E over the common factor.
 template <class Real>
 const Real* BlockPath<Real>::combine(const WorkItem& item) {
   if (item.sources.size() == 1) return updates_.update(0);
@@ -183,7 +183,7 @@ void BlockPath<Real>::write_block(const WorkItem& item, const ChunkBytes& bytes,
     if (bytes.merged[t] == nullptr) continue;
     const Target& target = item.targets[t];
     const Real* full = exact;
-    const auto scale = static_cast<Real>(target.scale * common_coefficient(item));
+    const auto scale = static_cast<Real>(target.scale * common_factor(item));
     if (std::fabs(target.base_scale) > 0.0) {
       blocks_.step_and_scale(updates_.base(), exact, scale, static_cast<Real>(target.base_scale), full_.data(),
                              merged_.data());

@@ -35,8 +35,8 @@ void random_words(std::uint64_t key, std::uint32_t stream, std::uint64_t first, 
 }
 
 template <class Real>
-void keep_random(Real* __restrict update, const std::uint32_t* __restrict words, std::uint32_t last, Real density) {
-  for (std::size_t i = 0; i < kBlockElements; ++i) update[i] = words[i] <= last ? update[i] / density : Real{0};
+void keep_random(Real* __restrict update, const std::uint32_t* __restrict words, std::uint32_t last) {
+  for (std::size_t i = 0; i < kBlockElements; ++i) update[i] = words[i] <= last ? update[i] : Real{0};
 }
 
 template <class Real>

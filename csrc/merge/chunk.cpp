@@ -82,7 +82,7 @@ ItemResult ChunkWorker::convert(const WorkItem& item) {
 ItemResult ChunkWorker::blend(const WorkItem& item) {
   const auto& table = computes_in_double(item) ? kernels_.wide : kernels_.linear;
   const std::size_t in = index_of(item.stored);
-  const double coefficient = common_coefficient(item);
+  const double factor = common_factor(item);
   ItemResult result = empty_result(1, item.targets.size());
   const auto pass = [&](DType out, std::byte* merged, double alpha) {
     const Sums sums = table[in][index_of(out)](bytes_.base, bytes_.finetuned[0], merged, bytes_.count, alpha);
@@ -95,7 +95,7 @@ ItemResult ChunkWorker::blend(const WorkItem& item) {
   bool measured = false;
   for (std::size_t t = 0; t < item.targets.size(); ++t) {
     if (bytes_.merged[t] == nullptr) continue;
-    const double alpha = item.targets[t].scale * coefficient;
+    const double alpha = item.targets[t].scale * factor;
     const Sums sums = pass(item.targets[t].stored, bytes_.merged[t], alpha);
     result.targets[t].exact_exact = alpha * alpha * sums.update_update;
     result.targets[t].stored_exact = alpha * sums.merged_update;

@@ -88,9 +88,10 @@ struct BlockTable {
   std::uint64_t (*count_unmarked)(const std::uint32_t* any);
   /// update = 0 where float(|update|) < threshold.
   void (*keep_large)(Real* update, float threshold);
-  /// update = word < limit ? update / density : 0. `last` is limit − 1.
-  void (*keep_random)(Real* update, const std::uint32_t* words, std::uint32_t last, Real density);
-  /// The same with an element's own probability, by its rank in its row: lowest + climb·rank/last_rank.
+  /// update = 0 where word > last.
+  void (*keep_random)(Real* update, const std::uint32_t* words, std::uint32_t last);
+  /// update = word < floor(q·2³²) ? update / q : 0 with an element's own q, by its rank in its row:
+  /// lowest + climb·rank/last_rank.
   void (*keep_ranked)(Real* update, const std::uint32_t* words, const std::uint32_t* ranks, double lowest, double climb,
                       double last_rank);
   /// The bits of float(|update|), which are ordered like the magnitudes.

@@ -19,8 +19,8 @@ struct Span {
 /// An update in factors, as adapters store it: ΔW = scale·B·A with A [rank, columns] and B [rows, rank], row-major;
 /// rows follow from the item's elements.
 struct LowRank {
-  Span a;
-  Span b;
+  Span a{};
+  Span b{};
   DType stored = DType::kF32;
   std::uint64_t rank = 0;
   std::uint64_t columns = 0;
@@ -30,8 +30,8 @@ struct LowRank {
 /// One finetuned end. Its update is d = f − p from `span`, or ΔW from `low_rank`; exactly one of the two is set.
 struct Source {
   DType stored = DType::kF32;  ///< of `span`
-  std::optional<Span> span;
-  std::optional<LowRank> low_rank;
+  std::optional<Span> span{};
+  std::optional<LowRank> low_rank{};
   double coefficient = 1.0;
   float threshold = 0.0F;  ///< of Thinning::kMagnitude
 };
@@ -44,7 +44,7 @@ enum class Take : std::uint8_t {
 };
 
 struct Target {
-  Span output;
+  Span output{};
   DType stored = DType::kF32;
   double scale = 0.0;
   double base_scale = 0.0;
@@ -74,9 +74,9 @@ enum class Rounding : std::uint8_t {
 struct WorkItem {
   std::uint64_t elements = 0;     ///< bytes, where the tensor is opaque
   DType stored = DType::kOpaque;  ///< of `base`
-  Span base;
-  std::vector<Source> sources;
-  std::vector<Target> targets;
+  Span base{};
+  std::vector<Source> sources{};
+  std::vector<Target> targets{};
   Thinning thinning = Thinning::kNone;
   double density = 1.0;
   double spread = 0.0;           ///< kRanked: probabilities run from density − spread to density + spread

@@ -2,90 +2,19 @@
 #include <doctest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "error.hpp"
 #include "merge/dispatch.hpp"
-#include "merge/dtype.hpp"
+#include "values.hpp"
 
 namespace retain::merge {
 namespace {
 
-using Bytes = std::vector<std::byte>;
+using namespace test;
 
-constexpr DType kFloats[] = {DType::kBf16, DType::kF16, DType::kF32, DType::kF64};
 constexpr double kAlphas[] = {0.5, 0.25, 0.1, 0.75, 1.0 / 3.0, 0.9999, -0.5, 1.5, 2.0};
-
-std::size_t at(DType dtype) { return static_cast<std::size_t>(dtype); }
-
-double element(DType dtype, const Bytes& bytes, std::size_t i) {
-  const auto read = [&](auto value) {
-    std::memcpy(&value, bytes.data() + i * sizeof(value), sizeof(value));
-    return static_cast<double>(widen(value));
-  };
-  switch (dtype) {
-    case DType::kBf16:
-      return read(Bf16{});
-    case DType::kF16:
-      return read(F16{});
-    case DType::kF32:
-      return read(float{});
-    default:
-      return read(double{});
-  }
-}
-
-void append(DType dtype, Bytes& bytes, double value) {
-  const auto write = [&](auto stored) {
-    const auto* begin = reinterpret_cast<const std::byte*>(&stored);
-    bytes.insert(bytes.end(), begin, begin + sizeof(stored));
-  };
-  switch (dtype) {
-    case DType::kBf16:
-      return write(round_to_bf16(round_to_odd(value)));
-    case DType::kF16:
-      return write(round_to_f16(round_to_odd(value)));
-    case DType::kF32:
-      return write(static_cast<float>(value));
-    default:
-      return write(value);
-  }
-}
-
-struct Ends {
-  Bytes base;
-  Bytes finetuned;
-};
-
-/// Weights and small updates, as finetuning makes them; a third of the elements unchanged.
-Ends plausible(DType dtype, std::size_t elements, unsigned seed) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<double> normal;
-  Ends ends;
-  for (std::size_t i = 0; i < elements; ++i) {
-    const double p = 0.02 * normal(random);
-    append(dtype, ends.base, p);
-    append(dtype, ends.finetuned, random() % 3 == 0 ? p : p + 5e-4 * normal(random));
-  }
-  return ends;
-}
-
-/// Any bit patterns at all: NaN with payloads, infinities, subnormals, both zeros.
-Ends arbitrary(DType dtype, std::size_t elements, unsigned seed) {
-  std::mt19937_64 random(seed);
-  Ends ends;
-  for (Bytes* end : {&ends.base, &ends.finetuned}) {
-    end->resize(elements * size_of(dtype));
-    for (std::byte& byte : *end) byte = static_cast<std::byte>(random());
-  }
-  for (std::size_t i = 0; i < ends.base.size(); i += 5 * size_of(dtype)) {
-    std::memcpy(&ends.finetuned[i], &ends.base[i], size_of(dtype));
-  }
-  return ends;
-}
 
 struct Result {
   Bytes merged;
@@ -99,19 +28,6 @@ Result run(LinearKernel kernel, DType in, DType out, const Ends& ends, double al
   return result;
 }
 
-bool same_bits(double a, double b) {
-  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) || (std::isnan(a) && std::isnan(b));
-}
-
-/// Bit for bit, except that which NaN comes out of NaN + NaN is the hardware's choice.
-bool same_values(DType dtype, const Bytes& a, const Bytes& b) {
-  if (a == b) return true;
-  for (std::size_t i = 0; i < a.size() / size_of(dtype); ++i) {
-    if (!same_bits(element(dtype, a, i), element(dtype, b, i))) return false;
-  }
-  return a.size() == b.size();
-}
-
 void require_same(DType out, const Result& a, const Result& b) {
   REQUIRE(same_values(out, a.merged, b.merged));
   REQUIRE(a.sums.changed == b.sums.changed);
@@ -121,16 +37,6 @@ void require_same(DType out, const Result& a, const Result& b) {
   REQUIRE(same_bits(a.sums.base_update, b.sums.base_update));
   REQUIRE(same_bits(a.sums.update_update, b.sums.update_update));
   REQUIRE(same_bits(a.sums.merged_update, b.sums.merged_update));
-}
-
-/// The distance between a stored value and its neighbour, at the size of `value`.
-long double last_place(DType dtype, long double value) {
-  const auto [precision, smallest] = dtype == DType::kBf16  ? std::pair{8, -126}
-                                     : dtype == DType::kF16 ? std::pair{11, -14}
-                                     : dtype == DType::kF32 ? std::pair{24, -126}
-                                                            : std::pair{53, -1022};
-  const int exponent = value == 0.0L ? smallest : std::max(std::ilogb(value), smallest);
-  return std::ldexp(1.0L, exponent - precision + 1);
 }
 
 }  // namespace
