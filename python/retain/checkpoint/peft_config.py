@@ -56,8 +56,8 @@ class LoraConfig:
         file: Where it was read, for messages.
         rank: r, where no pattern says otherwise.
         alpha: lora_alpha, where no pattern says otherwise.
-        ranks: rank_pattern.
-        alphas: alpha_pattern.
+        ranks: rank_pattern, compiled.
+        alphas: alpha_pattern, compiled.
         saved_modules: modules_to_save.
         base: base_model_name_or_path, or "".
     """
@@ -65,8 +65,8 @@ class LoraConfig:
     file: Path
     rank: int
     alpha: float
-    ranks: Mapping[str, int]
-    alphas: Mapping[str, float]
+    ranks: Mapping[re.Pattern[str], int]
+    alphas: Mapping[re.Pattern[str], float]
     saved_modules: tuple[str, ...]
     base: str
 
@@ -75,8 +75,8 @@ class LoraConfig:
 
         As in PEFT, the first pattern that matches the path's end decides, of ranks and of alphas each.
         """
-        rank = next((rank for pattern, rank in self.ranks.items() if _matches(pattern, module)), self.rank)
-        alpha = next((alpha for pattern, alpha in self.alphas.items() if _matches(pattern, module)), self.alpha)
+        rank = next((rank for pattern, rank in self.ranks.items() if pattern.match(module)), self.rank)
+        alpha = next((alpha for pattern, alpha in self.alphas.items() if pattern.match(module)), self.alpha)
         return rank, alpha / rank
 
     def is_saved(self, path: str) -> bool:
@@ -98,7 +98,7 @@ def read_lora_config(file: Path) -> LoraConfig:
         if name in _READ or name in _NO_MATTER or not value:
             continue
         why = _WHY.get(name, "is not known here, so that what it changes cannot be said")
-        raise CheckpointError(f"{file} sets {name} to {shorten(value, 40)}, which {why}; {MEND}")
+        raise CheckpointError(f"{file} sets {name[:80]} to {shorten(value, 40)}, which {why}; {MEND}")
     if config.get("bias", "none") != "none":
         raise CheckpointError(f"{file} sets bias to {shorten(config['bias'], 40)}, which trains biases too; {MEND}")
     _check_initialization(file, config.get("init_lora_weights", True))
@@ -135,14 +135,21 @@ def _alpha(file: Path, name: str, value: Any) -> float:
     return float(value)
 
 
-def _patterns(file: Path, name: str, value: Any, read: Callable[[Path, str, Any], _Value]) -> dict[str, _Value]:
+def _patterns(
+    file: Path, name: str, value: Any, read: Callable[[Path, str, Any], _Value]
+) -> dict[re.Pattern[str], _Value]:
     if value is None:
         return {}
     if not isinstance(value, dict) or len(value) > _MAX_PATTERNS:
-        raise CheckpointError(f"{file} has a {name} that is not an object of at most {_MAX_PATTERNS}; copy it again")
+        raise CheckpointError(
+            f"{file} sets {name} to something else than an object of at most {_MAX_PATTERNS} entries; copy it again"
+        )
     for pattern in value:
         _check_pattern(file, name, pattern)
-    return {pattern: read(file, f"{name} of {shorten(pattern, 40)}", entry) for pattern, entry in value.items()}
+    return {
+        re.compile(_whole(pattern)): read(file, f"{name} of {shorten(pattern, 40)}", entry)
+        for pattern, entry in value.items()
+    }
 
 
 def _check_pattern(file: Path, name: str, pattern: str) -> None:
@@ -157,10 +164,6 @@ def _check_pattern(file: Path, name: str, pattern: str) -> None:
             f"{file} has the pattern {shorten(pattern, 40)} in {name}, whose matching could take forever; "
             "write the modules' names there instead"
         )
-
-
-def _matches(pattern: str, module: str) -> bool:
-    return re.match(_whole(pattern), module) is not None
 
 
 def _whole(pattern: str) -> str:

@@ -8,7 +8,6 @@ header is read here, whatever the file's size.
 import json
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,6 @@ MAX_NAME = 4096
 _LENGTH_BYTES = 8
 _ALIGNMENT = 8
 _MAX_DIMENSIONS = 64  # torch's and numpy's own limit; the product of a million sizes takes minutes
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # would break lines, or move the cursor, wherever the name is shown
 
 
 @dataclass(frozen=True)
@@ -178,8 +176,6 @@ def _is_natural(value: Any) -> bool:
 def _tensor(file: Path, name: str, entry: Any, start: int, file_bytes: int) -> TensorInfo:
     if len(name) > MAX_NAME:
         raise _broken(file, f"has a name of {len(name)} letters, which begins {shorten(name, 40)}")
-    if _CONTROL.search(name):
-        raise _broken(file, f"has control characters in the name {shorten(name)}")
     called = shorten(name)
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise _broken(file, f"describes {called} by something other than dtype, shape and data_offsets")

@@ -61,8 +61,15 @@ def _walk(directory: Path, below: Path, weights: Collection[str]) -> Iterator[Pa
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(directory, below / entry.name, weights)
-        elif entry.is_file():
+        elif _is_file(entry):
             yield below / entry.name
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads nowhere, or to itself
+        return False
 
 
 def copy_sidecars(source: Path, files: Iterable[Path], target: Path) -> None:

@@ -64,7 +64,7 @@ def _load(file: Path) -> Any:
     except OSError as error:
         raise CheckpointError(f"cannot read {file}: {error.strerror}") from error
     except Exception as error:  # the pickle of a broken file can make torch raise anything
-        refused = re.search(r"GLOBAL (\S+)", str(error))
+        refused = re.search(r"GLOBAL ([\w.]{1,80})", str(error))
         what = f"a {refused[1]}" if refused else f"something else ({shorten(str(error).splitlines()[:1], 120)})"
         raise CheckpointError(f"{file} holds {what} where only tensors are read; {_SAVE}") from error
 

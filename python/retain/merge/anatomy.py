@@ -190,5 +190,5 @@ def _merged_from(checkpoint: Checkpoint) -> str | None:
         tuned = report["finetuned"]
         ends = [report["base"], *(tuned if isinstance(tuned, list) else [tuned])]
         return f"{' and '.join(str(end['path']) for end in ends)} at {alpha} (1 is the finetuned policy)"
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return "a merge whose report is of another version"

@@ -94,7 +94,7 @@ SETTINGS = {
     "lora_alpha": (float("nan"), "sets lora_alpha to nan"),
     "modules_to_save": ("all", "not a list of names"),
     "rank_pattern": ({"q": 2.0}, "rank_pattern of 'q' to 2.0"),
-    "alpha_pattern": (["q"], "alpha_pattern that is not an object"),
+    "alpha_pattern": (["q"], "alpha_pattern to something else than an object"),
 }
 
 
