@@ -26,7 +26,7 @@ BlockPath<Real>::BlockPath(std::span<const OpenInput> inputs, const KernelTable&
                            const BlockTable<Real>& blocks)
     : kernels_(kernels),
       blocks_(blocks),
-      updates_(inputs, blocks),
+      updates_(inputs, kernels, blocks),
       sum_(kBlockElements),
       elected_(kBlockElements),
       weight_(kBlockElements),

@@ -26,7 +26,7 @@ struct ChunkBytes {
 template <class Real>
 class Updates {
  public:
-  Updates(std::span<const OpenInput> inputs, const BlockTable<Real>& blocks);
+  Updates(std::span<const OpenInput> inputs, const KernelTable& kernels, const BlockTable<Real>& blocks);
 
   /// Reads from here on concern this chunk of this item; both must outlive them.
   void begin_chunk(const WorkItem& item, const ChunkBytes& bytes);
@@ -40,13 +40,19 @@ class Updates {
   Real* update(std::size_t source) { return updates_.data() + source * kBlockElements; }
 
  private:
-  const BlockTable<Real>& blocks_;
+  void multiply(std::size_t begin, std::size_t source);
+
   std::span<const OpenInput> inputs_;
+  const KernelTable& kernels_;
+  const BlockTable<Real>& blocks_;
   const WorkItem* item_ = nullptr;
   const ChunkBytes* bytes_ = nullptr;
   std::vector<Real> base_;
   std::vector<Real> updates_;
-  std::vector<Multiplication<Real>> multiplications_;
+  std::vector<Multiplication<float>> single_;  // per source, of factors
+  std::vector<Multiplication<double>> double_;
+  std::vector<float> product_;
+  std::vector<double> wide_product_;
 };
 
 extern template class Updates<float>;
