@@ -56,7 +56,9 @@ std::vector<long double> thinned(const WorkItem& item, std::size_t source, const
     if (item.thinning == Thinning::kRanked) kept = probabilities(item, d);
     for (std::size_t i = 0; i < t.size(); ++i) {
       const auto word = static_cast<double>(philox_word(item.key, static_cast<std::uint32_t>(1 + source), i));
-      t[i] = word < std::floor(kept[i] * 0x1p32) ? t[i] / static_cast<long double>(kept[i]) : 0.0L;
+      // Random thinning divides all by one density: at the end, so that no rounding keeps equal terms from cancelling.
+      const double divisor = item.thinning == Thinning::kRanked ? kept[i] : 1.0;
+      t[i] = word < std::floor(kept[i] * 0x1p32) ? t[i] / static_cast<long double>(divisor) : 0.0L;
     }
   }
   return t;
@@ -64,7 +66,7 @@ std::vector<long double> thinned(const WorkItem& item, std::size_t source, const
 
 int sign(long double value) { return (value > 0.0L) - (value < 0.0L); }
 
-/// E of one element, from c_i·t_i and c_i.
+/// E of one element (times the density of random thinning), from c_i·t_i and c_i.
 long double combined(const WorkItem& item, const std::vector<long double>& terms) {
   const long double sum = std::accumulate(terms.begin(), terms.end(), 0.0L);
   if (!item.elect_sign) return sum;
@@ -99,10 +101,11 @@ Expected expected(const WorkItem& item, const std::vector<Bytes>& inputs) {
       terms.push_back(static_cast<long double>(item.sources[s].coefficient) * t[s][i]);
       size += std::fabs(terms.back());
     }
-    result.size.push_back(size);
+    const auto density = static_cast<long double>(item.thinning == Thinning::kRandom ? item.density : 1.0);
+    result.size.push_back(size / density);
     for (std::size_t target = 0; target < item.targets.size(); ++target) {
       const long double u = static_cast<long double>(item.targets[target].base_scale) * result.base[i] +
-                            static_cast<long double>(item.targets[target].scale) * combined(item, terms);
+                            static_cast<long double>(item.targets[target].scale) * combined(item, terms) / density;
       result.exact[target].push_back(u);
       result.unrounded[target].push_back(result.base[i] + u);
     }
