@@ -10,7 +10,6 @@ from retain.checkpoint.hashing import sha256_files
 from retain.checkpoint.json_object import read_json_object
 from retain.checkpoint.open import open_checkpoint
 from retain.checkpoint.safetensors_header import Header, TensorInfo, build_header, read_header
-from retain.checkpoint.safetensors_layout import safetensors_index, safetensors_names
 from retain.checkpoint.sidecars import copy_sidecars, find_sidecars
 from retain.checkpoint.statistics import Statistics, read_statistics
 
@@ -28,7 +27,5 @@ __all__ = [
     "read_header",
     "read_json_object",
     "read_statistics",
-    "safetensors_index",
-    "safetensors_names",
     "sha256_files",
 ]

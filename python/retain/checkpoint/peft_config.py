@@ -6,6 +6,7 @@ Read from PEFT 0.18 (peft/tuners/lora/config.py, model.py). Whatever changes wha
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ _WHY = {
 MEND = "load it with PEFT, fold it into its base with merge_and_unload(), and give the full policy that it saves"
 _Value = TypeVar("_Value", int, float)
 _MAX_PATTERNS = 10_000
+_MAX_PATTERN = 1000
 _MAX_REPEATS = 4  # patterns are names or nearly so; a regular expression from elsewhere could take forever
 
 
@@ -144,30 +146,27 @@ def _patterns(
         raise CheckpointError(
             f"{file} sets {name} to something else than an object of at most {_MAX_PATTERNS} entries; copy it again"
         )
-    for pattern in value:
-        _check_pattern(file, name, pattern)
     return {
-        re.compile(_whole(pattern)): read(file, f"{name} of {shorten(pattern, 40)}", entry)
+        _compile(file, name, pattern): read(file, f"{name} of {shorten(pattern, 40)}", entry)
         for pattern, entry in value.items()
     }
 
 
-def _check_pattern(file: Path, name: str, pattern: str) -> None:
-    try:
-        re.compile(_whole(pattern))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise CheckpointError(
-            f"{file} has the pattern {shorten(pattern, 40)} in {name}, which is not a regular expression: {error}"
-        ) from error
-    if re.search(r"\)[*+?{]|\\\d|\(\?", pattern) or len(re.findall(r"[*+{]", pattern)) > _MAX_REPEATS:
+def _compile(file: Path, name: str, pattern: str) -> re.Pattern[str]:
+    repeats = len(re.findall(r"[*+{]", pattern))
+    if len(pattern) > _MAX_PATTERN or repeats > _MAX_REPEATS or re.search(r"\)[*+?{]|\\\d|\(\?", pattern):
         raise CheckpointError(
             f"{file} has the pattern {shorten(pattern, 40)} in {name}, whose matching could take forever; "
             "write the modules' names there instead"
         )
-
-
-def _whole(pattern: str) -> str:
-    return rf"(.*\.)?({pattern})$"  # PEFT's get_pattern_key
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "[[" will mean something else in some later Python
+            return re.compile(rf"(.*\.)?({pattern})$")  # PEFT's get_pattern_key
+    except (re.error, OverflowError, RecursionError) as error:
+        raise CheckpointError(
+            f"{file} has the pattern {shorten(pattern, 40)} in {name}, which is not a regular expression: {error}"
+        ) from error
 
 
 def _names(file: Path, value: Any) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import struct
 import zipfile
 from pathlib import Path
 
+from retain.checkpoint.json_object import shorten
 from retain.errors import CheckpointError
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, …, lengths of name and extra field
@@ -39,5 +40,6 @@ def read_records(file: Path) -> dict[int, int]:
     except OSError as error:
         raise CheckpointError(f"cannot read {file}: {error.strerror or error}") from error
     except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, RuntimeError) as error:
-        raise CheckpointError(f"{file} is a damaged zip archive ({error}); download or copy it again") from error
+        found = shorten(str(error), 120)
+        raise CheckpointError(f"{file} is a damaged zip archive ({found}); download or copy it again") from error
     return {start: length for start, length in records.items() if start + length <= end}

@@ -150,9 +150,16 @@ def test_a_tensor_both_whole_and_adapted_is_refused(tmp_path: Path) -> None:
     refuse(write_adapter(tmp_path, tensors, modules_to_save=["head"]), "both whole and as a low-rank change")
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+b", "(?:a|aa)*", ".*.*.*.*.*x", r"(a)\1", "("])
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(?:a|aa)*", ".*.*.*.*.*x", r"(a)\1", "a" * 2000])
 def test_a_pattern_that_could_match_forever_is_refused(tmp_path: Path, pattern: str) -> None:
     refuse(write_adapter(tmp_path, rank_pattern={pattern: 2}), "pattern .* in rank_pattern")
+
+
+def test_what_is_no_pattern_is_refused_and_what_is_an_odd_one_read(tmp_path: Path) -> None:
+    refuse(write_adapter(tmp_path, alpha_pattern={"(": 2}), r"'\(' in alpha_pattern, which is not a regular expression")
+    refuse(write_adapter(tmp_path, alpha_pattern={"a{99999999999}": 2}), "which is not a regular expression")
+    odd = open_checkpoint(write_adapter(tmp_path, alpha_pattern={"[[q]": 32}))
+    assert odd.adapters["layers.0.q.weight"].scale == 16
 
 
 def test_incomplete_and_ambiguous_adapter_directories_are_refused(tmp_path: Path) -> None:
