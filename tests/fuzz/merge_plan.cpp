@@ -60,6 +60,7 @@ struct Plan {
   std::vector<WorkItem> items;
   std::vector<std::uint64_t> keep;
   std::size_t threads = 1;
+  bool selects = false;
 };
 
 Bytes tensor(Decisions& decide) {
@@ -143,6 +144,7 @@ Plan plan_of(Decisions& decide) {
     plan.keep.push_back(decide.rarely() || elements == 0 ? decide.count(900) : 1 + decide.below(elements));
   }
   plan.threads = decide.word(1) % 8 == 0 ? 3 : 1;
+  plan.selects = decide.word(1) % 4 == 0;
   return plan;
 }
 
@@ -168,6 +170,7 @@ Outcome carry_out(const Plan& plan, const std::string& isa) {
   } catch (const retain::MergeError&) {
   } catch (const retain::CheckpointError&) {
   }
+  if (!plan.selects) return outcome;
   try {
     outcome.thresholds = select_thresholds(inputs, plan.items, plan.keep, {plan.threads, isa}, nullptr);
   } catch (const retain::MergeError&) {

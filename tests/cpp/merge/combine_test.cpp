@@ -219,7 +219,7 @@ TEST_CASE("equal coefficients cancel exactly what cancels, so that the base keep
 TEST_CASE("the fused kernel and the blocks write the same bytes") {
   for (const DType in : kFloats) {
     for (const DType out : kFloats) {
-      for (const Ends& ends : {plausible(in, 200'000, 30), arbitrary(in, 200'000, 31)}) {
+      for (const Ends& ends : {plausible(in, 200'000, 30), arbitrary(in, 200'000, 31), far_apart(in, 200'000, 36)}) {
         CAPTURE(at(in));
         CAPTURE(at(out));
         WorkItem item{.elements = 200'000,

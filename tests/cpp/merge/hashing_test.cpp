@@ -236,4 +236,14 @@ TEST_CASE("shards are hashed several at a time: no file is finished before the n
   CHECK(first_of_second < last_of_first);
 }
 
+TEST_CASE("where nothing is hashed, threads write to different files: a file takes one writer at a time") {
+  HashedRun run;
+  add_shards(run, 3);
+  Schedule schedule(run.items, 6, {}, 2);
+  const auto first = schedule.next();
+  const auto second = schedule.next();
+  REQUIRE((first && second));
+  CHECK(run.items[first->item].targets[0].output.file != run.items[second->item].targets[0].output.file);
+}
+
 }  // namespace retain::merge

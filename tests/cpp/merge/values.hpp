@@ -94,6 +94,21 @@ inline Ends arbitrary(DType dtype, std::size_t elements, unsigned seed) {
   return ends;
 }
 
+/// Finite values of every size the type has room for, so that updates of any ratio to their base occur.
+inline Ends far_apart(DType dtype, std::size_t elements, unsigned seed) {
+  std::mt19937_64 random(seed);
+  const int span = dtype == DType::kF16 ? 24 : 60;
+  Ends ends;
+  for (Bytes* end : {&ends.base, &ends.finetuned}) {
+    for (std::size_t i = 0; i < elements; ++i) {
+      const double size = 1.0 + static_cast<double>(random() % 1000) / 1000.0;
+      const int exponent = static_cast<int>(random() % static_cast<std::uint64_t>(span)) - span / 2;
+      append(dtype, *end, std::ldexp(random() % 2 == 0 ? size : -size, exponent));
+    }
+  }
+  return ends;
+}
+
 inline bool same_bits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) || (std::isnan(a) && std::isnan(b));
 }
