@@ -9,6 +9,7 @@ from retain.errors import CheckpointError
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, …, lengths of name and extra field
 _SIGNATURE = b"PK\x03\x04"
+_BYTE_ORDER = b"little"
 _SAVE_AGAIN = "load it with the torch that wrote it and save its state_dict() again"
 
 
@@ -29,13 +30,14 @@ def read_records(file: Path) -> dict[int, int]:
                 for record in archive.infolist():
                     if record.compress_type != zipfile.ZIP_STORED or record.flag_bits & 1:
                         raise CheckpointError(f"{file} is compressed or encrypted, as torch never does; {_SAVE_AGAIN}")
-                    if record.filename.endswith("/byteorder") and archive.read(record) != b"little":
-                        raise CheckpointError(f"{file} was written on a big-endian machine; {_SAVE_AGAIN}")
                     stream.seek(record.header_offset)
                     signature, name, extra = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
+                    start = record.header_offset + _LOCAL_HEADER.size + name + extra
                     if signature == _SIGNATURE:
-                        start = record.header_offset + _LOCAL_HEADER.size + name + extra
                         records[start] = record.file_size
+                    stream.seek(start)
+                    if record.filename.endswith("/byteorder") and stream.read(len(_BYTE_ORDER)) != _BYTE_ORDER:
+                        raise CheckpointError(f"{file} was not written on a little-endian machine; {_SAVE_AGAIN}")
             end = stream.seek(0, 2)
     except OSError as error:
         raise CheckpointError(f"cannot read {file}: {error.strerror or error}") from error
