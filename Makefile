@@ -65,6 +65,7 @@ format: set-up
 
 bench: set-up
 	$(BIN)/python benchmarks/merge.py
+	$(BIN)/python benchmarks/merge_scaling.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/dataset_io.py
