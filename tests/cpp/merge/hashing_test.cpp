@@ -209,6 +209,32 @@ TEST_CASE("a thread that fails wakes those who wait for its bytes") {
   CHECK_THROWS_WITH_AS(run_stream(files, run.outputs, run.items, stream, nullptr), "the digest failed", MergeError);
 }
 
+TEST_CASE("a read that fails wakes those who wait for its bytes") {
+  /// Cuts a file short when the first bytes come by.
+  class Truncating : public Digests {
+   public:
+    explicit Truncating(std::string path) : path_(std::move(path)) {}
+    void update(std::size_t, std::span<const std::byte>) override {
+      std::call_once(once_, [this] { std::filesystem::resize_file(path_, 4'000'000); });
+    }
+
+   private:
+    std::string path_;
+    std::once_flag once_;
+  };
+  HashedRun run;
+  const std::size_t base = run.add_input(40'000'000);
+  const std::size_t finetuned = run.add_input(40'000'000);
+  const std::size_t out = run.add_output(40'000'000, "");
+  run.items = {merge_item(20'000'000, {base, 0}, {finetuned, 0}, {out, 0})};
+  Truncating digests(run.inputs[finetuned]);
+  StreamOptions stream = options(3);
+  stream.digests = &digests;
+  CHECK_THROWS_WITH_AS(
+      run_stream({Input::file(run.inputs[0]), Input::file(run.inputs[1])}, run.outputs, run.items, stream, nullptr),
+      doctest::Contains("ends at byte 4000000"), CheckpointError);
+}
+
 TEST_CASE("a stream that is stopped wakes those who wait") {
   HashedRun run;
   add_shards(run, 3);
