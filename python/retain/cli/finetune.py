@@ -16,6 +16,10 @@ HELP = "Finetune a policy on demonstrations (LeRobotDataset v3.0), alone or mixe
 EXAMPLES = """examples:
   retain finetune compact-base --data demos -o finetuned
   retain finetune compact-base --data demos --co-data pretrain --co-ratio 0.5 --lr 3e-4 -o finetuned
+  retain finetune compact-base --data demos --co-data pretrain --co-ratio 0.3 --co-data old-skill --co-ratio 0.2 \\
+      -o finetuned
+  retain finetune compact-base --data demos --lora-rank 16 --lr 1e-3 -o finetuned
+  retain finetune compact-base --data demos --freeze language --keep-every 50 -o finetuned
   retain finetune compact-base --data demos -o finetuned --resume
   retain finetune --scratch --data pretrain --steps 3000 --batch-size 128 --lr 1e-3 --warmup 100 --ema 0.998 -o base
 
@@ -34,8 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scratch", action="store_true", help="start a new compact policy from random weights")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the demonstrations")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the policy directory to write")
-    parser.add_argument("--co-data", type=Path, metavar="DIR", help="data to mix in, so that less is forgotten")
-    parser.add_argument("--co-ratio", type=float, default=0.0, metavar="R", help="share of each batch from --co-data")
+    parser.add_argument(
+        "--co-data", type=Path, action="append", default=[], metavar="DIR",
+        help="data to mix in, so that less is forgotten; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--co-ratio", type=float, action="append", default=[], metavar="R",
+        help="share of each batch from the --co-data of the same place",
+    )  # fmt: skip
     for name, text in (
         ("steps", "optimizer steps"),
         ("batch_size", "observations per step"),
@@ -48,10 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("early_share", "share of each batch from the first frames of episodes"),
         ("seed", "decides every batch and every noise"),
         ("save_every", "steps between saves for --resume"),
+        ("keep_every", "steps between copies of the policy that are kept in OUT/training; 0: none"),
+        ("l2_sp", "pull towards the start, half this times the squared distance (L2-SP)"),
+        ("lora_rank", "rank of low-rank adapters that are trained instead of the weights; 0: none"),
+        ("lora_alpha", "scale of the adapters times their rank"),
     ):
         default = getattr(_DEFAULT, name)
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, type=type(default), default=default, metavar="N", help=f"{text} (default: {default})")
+    parser.add_argument("--freeze", default="", metavar="PARTS", help="parts not to train, such as vision,language")
     parser.add_argument("--insulate", action="store_true", help="keep the flow's gradient out of the backbone")
     parser.add_argument("--device", default="cpu", help="where to train, e.g. cuda (default: cpu)")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
@@ -63,12 +78,18 @@ def run(args: argparse.Namespace) -> int:
     """Train and return the exit code."""
     if (args.policy is None) != args.scratch:
         raise TrainingError("name the policy to finetune, or give --scratch, not both")
-    config = TrainingConfig(**{name: getattr(args, name) for name in vars(_DEFAULT)})
+    if len(args.co_data) != len(args.co_ratio):
+        raise TrainingError(
+            f"found {len(args.co_data)} --co-data and {len(args.co_ratio)} --co-ratio; give one ratio for each dataset"
+        )
+    settings = {name: getattr(args, name) for name in vars(_DEFAULT)}
+    config = TrainingConfig(**settings | {"freeze": tuple(part for part in args.freeze.split(",") if part)})
     require("torch", extra="train")
     from retain.data import Dataset
-    from retain.finetune.run import Start, run_training
+    from retain.finetune.run import CoData, Start, run_training
 
-    start = Start(args.policy, Dataset(args.data), None if args.co_data is None else Dataset(args.co_data))
+    mixed = zip(args.co_data, args.co_ratio, strict=True)
+    start = Start(args.policy, Dataset(args.data), tuple(CoData(Dataset(path), ratio) for path, ratio in mixed))
     last: list[StepLog] = []
     with console.progress("training", config.steps) as advance:
 

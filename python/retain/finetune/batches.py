@@ -1,5 +1,6 @@
 """Batches as a function of (seed, step): nothing is remembered between steps, so resuming is exact."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,28 +39,36 @@ class Source:
 
 
 class BatchSampler:
-    """Draws batches of the task's data, mixed with co-training data at a fixed ratio.
+    """Draws batches of the task's data, mixed with other data at fixed ratios.
 
     Args:
         spec: Units and order of the channels.
-        config: Batch size, ratio, jitter, seed.
+        config: Batch size, jitter, seed.
         task: What is to be learned.
-        co_training: What is not to be forgotten; needed where `config.co_ratio` is above 0.
+        co_training: What is not to be forgotten, each with its share of every batch.
 
     Raises:
-        TrainingError: There is a ratio without data, or data without a ratio.
+        TrainingError: A share is not between 0 and 1, is too small for one observation of a batch, or they leave
+            nothing for the task.
     """
 
     def __init__(
-        self, spec: PolicySpec, config: TrainingConfig, task: Source, co_training: Source | None = None
+        self,
+        spec: PolicySpec,
+        config: TrainingConfig,
+        task: Source,
+        co_training: Sequence[tuple[Source, float]] = (),
     ) -> None:
-        if (co_training is None) != (config.co_ratio == 0):
-            raise TrainingError("--co-data and --co-ratio go together; give both or neither")
         self.spec, self.config = spec, config
-        from_co_training = round(config.batch_size * config.co_ratio)
-        self.shares = [(task, config.batch_size - from_co_training)]
-        if co_training is not None:
-            self.shares.append((co_training, from_co_training))
+        shares = [(source, round(config.batch_size * ratio)) for source, ratio in co_training]
+        left = config.batch_size - sum(count for _, count in shares)
+        if left < 1 or any(count < 1 for _, count in shares):
+            ratios = ", ".join(f"{ratio:g}" for _, ratio in co_training)
+            raise TrainingError(
+                f"co-training shares {ratios} of a batch of {config.batch_size} do not leave at least one observation"
+                " for each dataset; change --co-ratio or --batch-size"
+            )
+        self.shares = [(task, left), *shares]
 
     def __call__(self, step: int, device: torch.device) -> Batch:
         """The batch of a step, counted from 0."""

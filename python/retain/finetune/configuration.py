@@ -19,10 +19,15 @@ class TrainingConfig:
         ema: Decay of the running mean of the weights, which is the result. About 1 - 10 / steps: .98 for some hundred
             steps, .998 for some thousand.
         jitter: Standard deviation of the brightness noise, relative; colour casts get 30 % of it.
-        co_ratio: Share of each batch drawn from the co-training data.
         early_share: Share of each batch drawn from the first frames of an episode, where nothing but the picture says
             which way to go. Without it, a policy that starts from scratch long does well enough blind.
         insulate: Keep the flow's gradient out of the backbone (see `CompactPolicy.loss`).
+        freeze: Parts of the network that are not trained, by the names of its children: vision, language, action.
+        l2_sp: Strength λ of the pull towards the start, λ/2 ‖θ − θ_start‖² (L2-SP, arXiv 1802.01483).
+        lora_rank: Rank of low-rank adapters on all linear layers, which are then all that is trained (LoRA, arXiv
+            2106.09685); 0 trains the weights themselves.
+        lora_alpha: The adapters' scale times their rank: W + (lora_alpha / lora_rank) B A.
+        keep_every: Steps between copies of the policy that are kept beside the result; 0 keeps none.
         seed: Decides every batch and every noise.
         save_every: Steps between saves of the state that --resume continues from.
     """
@@ -35,9 +40,13 @@ class TrainingConfig:
     clip: float = 1.0
     ema: float = 0.98
     jitter: float = 0.1
-    co_ratio: float = 0.0
     early_share: float = 0.0
     insulate: bool = False
+    freeze: tuple[str, ...] = ()
+    l2_sp: float = 0.0
+    lora_rank: int = 0
+    lora_alpha: float = 16.0
+    keep_every: int = 0
     seed: int = 0
     save_every: int = 250
 
@@ -50,14 +59,18 @@ class TrainingConfig:
         for name in ("steps", "batch_size", "save_every"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("lr", "clip"):
+        for name in ("lr", "clip", "lora_alpha"):
             if not getattr(self, name) > 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}, expected more than 0")
-        for name in ("warmup", "weight_decay", "jitter"):
+        for name in ("warmup", "weight_decay", "jitter", "l2_sp", "lora_rank", "keep_every"):
             if getattr(self, name) < 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not 0 <= self.early_share <= 1:
             raise TrainingError(f"early_share is {self.early_share}, expected 0 to 1")
-        for name in ("ema", "co_ratio"):
-            if not 0 <= getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}, expected at least 0 and less than 1")
+        if not 0 <= self.ema < 1:
+            raise TrainingError(f"ema is {self.ema}, expected at least 0 and less than 1")
+        if self.lora_rank and self.freeze:
+            raise TrainingError(
+                f"found lora_rank {self.lora_rank} and freeze {', '.join(self.freeze)}; adapters freeze everything else"
+                " already, so give one of the two"
+            )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from retain.errors import TrainingError
 from retain.finetune.ema import WeightAverage
+from retain.finetune.trainable import trained
 from retain.policy.base import Policy
 
 FILE = "resume.safetensors"
@@ -24,7 +25,7 @@ def save_state(folder: Path, step: int, policy: Policy, mean: WeightAverage, opt
     """Write the state after `step` steps, atomically."""
     tensors: dict[str, Tensor] = {f"weights.{name}": tensor for name, tensor in policy.state_dict().items()}
     tensors |= {f"mean.{name}": tensor for name, tensor in mean.tensors.items()}
-    for name, parameter in policy.named_parameters():
+    for name, parameter in trained(policy).items():
         for moment in MOMENTS:
             tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
     partial = folder / f".{FILE}.partial"
@@ -55,7 +56,7 @@ def load_state(folder: Path, policy: Policy, mean: WeightAverage, optimizer: tor
         policy.load_state_dict({name: tensors[f"weights.{name}"] for name in policy.state_dict()})
         for name, tensor in mean.tensors.items():
             tensor.copy_(tensors[f"mean.{name}"])
-        for name, parameter in policy.named_parameters():
+        for name, parameter in trained(policy).items():
             state: dict[str, Tensor] = {m: tensors[f"{m}.{name}"].to(parameter.device) for m in MOMENTS}
             optimizer.state[parameter] = {"step": torch.tensor(float(step)), **state}
     except (KeyError, RuntimeError) as error:

@@ -2,6 +2,7 @@
 
 OUT/                          the resulting policy, once the run is complete
 OUT/training/config.json      what was asked for
+OUT/training/step-000100/     the policy after that many steps, where copies are kept
 OUT/training/log.jsonl        one line per step: step, loss, lr, grad_norm, seconds
 OUT/training/resume.safetensors
 """
@@ -31,6 +32,19 @@ FOLDER = "training"
 
 
 @dataclass(frozen=True)
+class CoData:
+    """Data that is mixed into every batch: the base's own, so that less is forgotten, or that of earlier skills.
+
+    Attributes:
+        dataset: The data.
+        ratio: Its share of every batch, above 0 and below 1.
+    """
+
+    dataset: "Dataset"
+    ratio: float
+
+
+@dataclass(frozen=True)
 class Start:
     """Where training starts.
 
@@ -42,7 +56,7 @@ class Start:
 
     base: str | None
     data: "Dataset"
-    co_data: "Dataset | None" = None
+    co_data: tuple[CoData, ...] = ()
 
 
 def run_training(
@@ -89,18 +103,19 @@ def run_training(
             warn(sentence)
     parameters = sum(parameter.numel() for parameter in policy.parameters())
     say(f"{parameters} parameters, {len(frames)} frames of {len(frames.tasks)} instructions, {config.steps} steps")
-    co_training = None
-    if start.co_data is not None:
-        co_training = Source.encode(read_frames(start.co_data, policy.spec), policy.tokenizer)
+    co_training = [
+        (Source.encode(read_frames(one.dataset, policy.spec), policy.tokenizer), one.ratio) for one in start.co_data
+    ]
     batches = BatchSampler(policy.spec, config, Source.encode(frames, policy.tokenizer), co_training)
-    train(policy.to(device), batches, config, folder, resume=resume, on_step=on_step)
-    save_policy(policy, output, force=True)
-    return policy
+    trained = train(policy.to(device), batches, config, folder, resume=resume, on_step=on_step)
+    save_policy(trained, output, force=True)
+    return trained
 
 
 def _asked(start: Start, config: TrainingConfig) -> dict[str, object]:
-    co_data = None if start.co_data is None else str(start.co_data.path)
-    return {"base": start.base, "data": str(start.data.path), "co_data": co_data, **asdict(config)}
+    co_data = [[str(one.dataset.path), one.ratio] for one in start.co_data]
+    settings = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
+    return {"base": start.base, "data": str(start.data.path), "co_data": co_data, **settings}
 
 
 def _claim(output: Path, asked: dict[str, object], *, resume: bool, force: bool) -> None:

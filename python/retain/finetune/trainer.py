@@ -18,7 +18,9 @@ from retain.finetune.configuration import TrainingConfig
 from retain.finetune.ema import WeightAverage
 from retain.finetune.resume import load_state, save_state
 from retain.finetune.schedule import ema_decay, learning_rate
+from retain.finetune.trainable import finished, restrict, trained
 from retain.policy.base import Policy
+from retain.policy.directory import save_policy
 
 LOG = "log.jsonl"
 NOISE_STREAM = 0x9E3779B9
@@ -52,22 +54,25 @@ def train(
     *,
     resume: bool = False,
     on_step: Callable[[StepLog], None] = lambda _: None,
-) -> None:
-    """Train in place; afterwards the policy holds the running mean of its weights and is in eval mode.
+) -> Policy:
+    """Train, and return a policy that holds the running mean of the weights, in eval mode.
 
     Args:
-        policy: Start and result.
+        policy: The start; it is changed on the way.
         batches: Step to batch.
         config: How.
-        folder: Exists; gets log.jsonl and the state to resume from.
+        folder: Exists; gets log.jsonl, the state to resume from, and the copies that are kept on the way.
         resume: Continue from the state in the folder.
         on_step: Called after every step.
 
     Raises:
-        TrainingError: The loss or a gradient is not finite, or there is nothing to resume from.
+        TrainingError: The loss or a gradient is not finite, there is nothing to resume from, or nothing to train.
         KeyboardInterrupt: Ctrl-C, after the step was finished and the state saved.
     """
-    optimizer = torch.optim.AdamW(policy.parameters(), config.lr, weight_decay=config.weight_decay, foreach=True)
+    restrict(policy, config)
+    parameters = list(trained(policy).values())
+    start = [parameter.detach().clone() for parameter in parameters] if config.l2_sp else []
+    optimizer = torch.optim.AdamW(parameters, config.lr, weight_decay=config.weight_decay, foreach=True)
     mean = WeightAverage(policy)
     first = load_state(folder, policy, mean, optimizer) if resume else 0
     policy.train()
@@ -82,7 +87,9 @@ def train(
             loss = policy.loss(batches(step, policy.device), generator, insulate=config.insulate)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            norm = float(torch.nn.utils.clip_grad_norm_(policy.parameters(), config.clip, foreach=True))
+            if config.l2_sp:
+                _pull(parameters, start, config.l2_sp)
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.clip, foreach=True))
             if not (math.isfinite(loss.item()) and math.isfinite(norm)):
                 raise TrainingError(
                     f"the loss is {loss.item()} and its gradient {norm} at step {step + 1}; lower --lr, "
@@ -96,10 +103,24 @@ def train(
             on_step(line)
             if done % config.save_every == 0 or done == config.steps or interrupted():
                 save_state(folder, done, policy, mean, optimizer)
+            if config.keep_every and done % config.keep_every == 0:
+                save_policy(finished(policy, mean.tensors), folder / kept(done), force=True)
             if interrupted() and done < config.steps:
                 raise KeyboardInterrupt
-    policy.load_state_dict(mean.tensors)
-    policy.eval()
+    return finished(policy, mean.tensors)
+
+
+def kept(step: int) -> str:
+    """Name of the folder with the copy of the policy after that many steps."""
+    return f"step-{step:06d}"
+
+
+@torch.no_grad()
+def _pull(parameters: list[torch.nn.Parameter], start: list[torch.Tensor], strength: float) -> None:
+    """Add the gradient of λ/2 ‖θ − θ_start‖² (L2-SP)."""
+    for parameter, origin in zip(parameters, start, strict=True):
+        if parameter.grad is not None:
+            parameter.grad.add_(parameter - origin, alpha=strength)
 
 
 @contextmanager

@@ -162,13 +162,15 @@ def test_co_training_data_fill_their_share_of_every_batch(dataset, sizes, config
     for image in frames.images:
         image[:] = 0
     sources = [Source.encode(part, policy.tokenizer) for part in (frames, bright)]
-    settings = replace(config, batch_size=8, co_ratio=0.25, jitter=0.0)
-    batches = BatchSampler(policy.spec, settings, *sources)
+    settings = replace(config, batch_size=8, jitter=0.0)
+    task, other = sources
+    batches = BatchSampler(policy.spec, settings, task, [(other, 0.25)])
     for step in range(5):
         picture = batches(step, torch.device("cpu")).images[0]
         assert (picture.flatten(1).float().mean(1) == 255).sum() == 2
-    with pytest.raises(TrainingError, match="go together"):
-        BatchSampler(policy.spec, config, *sources)
+    for shares in ([0.01], [0.5, 0.5], [-0.2]):
+        with pytest.raises(TrainingError, match="at least one observation for each dataset"):
+            BatchSampler(policy.spec, settings, task, [(other, share) for share in shares])
 
 
 def test_training_learns(dataset, sizes, tmp_path):
@@ -199,7 +201,7 @@ def test_jitter_changes_light_not_shape():
     assert (jitter(images, 0.0, rng) == images).all()
 
 
-@pytest.mark.parametrize("change", [{"steps": 0}, {"lr": 0.0}, {"ema": 1.0}, {"co_ratio": -0.1}, {"warmup": -1}])
+@pytest.mark.parametrize("change", [{"steps": 0}, {"lr": 0.0}, {"ema": 1.0}, {"l2_sp": -0.1}, {"warmup": -1}])
 def test_impossible_numbers_are_refused(change):
     with pytest.raises(TrainingError, match=next(iter(change))):
         TrainingConfig(**change)
