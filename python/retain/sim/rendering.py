@@ -64,6 +64,9 @@ def backend() -> str:
 
 def _gl_context(size: int) -> Any:
     name = backend()
+    # Mesa's software rasterizer starts a thread per core; for pictures of 64×64 they cost more than they bring, and
+    # evaluation has a process per core already. Read once, when the library is loaded; a GPU's driver ignores it.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
     try:
         if name == "egl":
             from mujoco.egl import GLContext

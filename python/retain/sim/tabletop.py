@@ -40,6 +40,8 @@ MAX_STEPS: Final = 60
 
 Floats = npt.NDArray[np.float32]
 
+_FRACTIONS: Final = np.arange(1, SUBSTEPS + 1)[:, None] / SUBSTEPS
+
 
 class Tabletop:
     """One scene with its robot. Call `reset` before anything else.
@@ -117,13 +119,18 @@ class Tabletop:
             raise SimulationError(
                 f"expected a finite action of {len(CHANNELS)} values ({', '.join(CHANNELS)}); got {row}"
             )
-        start = self.data.ctrl[self._servos].copy()
+        model, data = self.model, self.data
+        start = data.ctrl[self._servos]
         end = np.clip(row[:-1], LIMITS.position_min, LIMITS.position_max)
         self._suction_on = bool(row[-1] > 0.5)
-        for substep in range(1, SUBSTEPS + 1):
-            self.data.ctrl[self._servos] = start + (end - start) * (substep / SUBSTEPS)
-            self._suction.apply(self.data, float(self._suction_on))
-            mujoco.mj_step(self.model, self.data)
+        self._suction.apply(data, float(self._suction_on))
+        # While suction is on, a block may come within reach at any substep; off, and once one hangs, nothing changes.
+        searching = self._suction_on and self._suction.held(data) is None
+        for target in start + (end - start) * _FRACTIONS:
+            data.ctrl[self._servos] = target
+            if searching:
+                self._suction.apply(data, 1.0)
+            mujoco.mj_step(model, data)
         self.steps += 1
         return self.success()
 
