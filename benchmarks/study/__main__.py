@@ -6,7 +6,15 @@ import sys
 import time
 
 EXPERIMENTS = {
-    "E2": "main table",
+    "E1": "the overfitting curve",
+    "E2": "the main table",
+    "E3": "success over α",
+    "E4": "α by component",
+    "E5": "pretraining scale",
+    "E6": "skill after skill",
+    "E9": "other ways to merge",
+    "RULE_SEARCH": "one rule by component: the search",
+    "RULE": "one rule by component: the test",
 }
 
 
@@ -19,8 +27,10 @@ def main() -> int:
     for name in args.experiments:
         started = time.monotonic()
         print(f"{name}: {EXPERIMENTS[name]}", flush=True)
-        experiment = importlib.import_module(f"study.{name.lower()}")
-        experiment.run(args.workers, _say)
+        if name == "RULE_SEARCH":
+            importlib.import_module("study.rule").search(args.workers, _say)
+        else:
+            importlib.import_module(f"study.{name.lower()}").run(args.workers, _say)
         print(f"{name}: done in {(time.monotonic() - started) / 60:.1f} min", flush=True)
     return 0
 

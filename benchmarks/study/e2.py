@@ -145,7 +145,10 @@ def run(workers: int, say: Say) -> None:
     train_all(trainings(), workers, say)
     pairs = [(target, seed) for target in TARGETS for seed in SEEDS]
     tuning = [
-        validation_cell(option, *pair) for pair in pairs for method in (*TUNED, *MERGED) for option in options(method, *pair)
+        validation_cell(option, *pair)
+        for pair in pairs
+        for method in (*TUNED, *MERGED)
+        for option in options(method, *pair)
     ]
     kept = measure(tuning, workers, say)
     tested = policies(kept)
@@ -160,14 +163,17 @@ def tables(kept: Store, tested: Mapping[tuple[str, str, int], Candidate]) -> dic
     columns = {**{suite: (suite,) for suite in TEST_N}, "ood-test": OOD_TEST}
 
     def groups(method: str, suites: Iterable[str], targets: Iterable[str] = TARGETS) -> list[Group]:
-        return [_joined(kept, tested[method, target, seed], target, seed, suites) for target in targets for seed in SEEDS]
+        return [
+            _joined(kept, tested[method, target, seed], target, seed, suites) for target in targets for seed in SEEDS
+        ]
 
     table, by_target, against = {}, {}, {}
     for method in METHODS:
         cell = {name: groups(method, suites) for name, suites in columns.items()}
         table[method] = {name: _cell(found) for name, found in cell.items()}
         by_target[method] = {
-            target: {name: _cell(groups(method, suites, [target])) for name, suites in columns.items()} for target in TARGETS
+            target: {name: _cell(groups(method, suites, [target])) for name, suites in columns.items()}
+            for target in TARGETS
         }
         against[method] = {
             reference: {
@@ -175,9 +181,7 @@ def tables(kept: Store, tested: Mapping[tuple[str, str, int], Candidate]) -> dic
             }
             for reference in ("base", "task-FT", "co-FT", "co-FT, tuned", "RETAIN-co-FT", "RETAIN-task-FT")
         }
-    told = {
-        f"{method} | {target} | {seed}": option.told for (method, target, seed), option in settings(kept).items()
-    }
+    told = {f"{method} | {target} | {seed}": option.told for (method, target, seed), option in settings(kept).items()}
     return {"table": table, "by_target": by_target, "against": against, "chosen": told}
 
 

@@ -54,9 +54,7 @@ def tables(kept: Store) -> dict[str, Any]:
     def curve(targets: Iterable[str], column: str) -> list[dict[str, Any]]:
         points = []
         for alpha in ALPHAS:
-            groups = [
-                outcomes(kept, target, seed, alpha, COLUMNS[column]) for target in targets for seed in SEEDS
-            ]
+            groups = [outcomes(kept, target, seed, alpha, COLUMNS[column]) for target in targets for seed in SEEDS]
             counts = {"successes": int(sum(group.sum() for group in groups)), "n": int(sum(map(len, groups)))}
             points.append({"alpha": alpha} | counts | vars(mean(groups)))
         return points

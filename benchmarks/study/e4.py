@@ -92,7 +92,10 @@ def tables(kept: Store) -> dict[str, Any]:
     marginal = {
         suite: {
             part: [
-                {"alpha": level, "mean": float(np.mean([rates[alpha, suite] for alpha in GRID if alpha[axis] == level]))}
+                {
+                    "alpha": level,
+                    "mean": float(np.mean([rates[alpha, suite] for alpha in GRID if alpha[axis] == level])),
+                }
                 for level in LEVELS
             ]
             for axis, part in enumerate(("vision", "language", "action"))

@@ -33,8 +33,10 @@ ALPHA = 0.7
 REPLAY_SHARE = 0.3
 """Share of every batch that is drawn from the demonstrations of earlier skills, split evenly."""
 
-STAGE_N = {"id": 20}
-"""Episodes per learnt skill after every stage."""
+STAGE_N = 20
+"""Episodes in distribution per learnt skill after every stage, for the methods of `STAGED`."""
+
+STAGED = ("sequential co-FT", "sequential RETAIN", "replay", "anchored")
 
 FINAL_N = {"id": 20, "ood-position": 20}
 """Episodes per skill at the end."""
@@ -165,10 +167,11 @@ def policies(line: Line, skills: int) -> dict[str, Candidate]:
 
 
 def stage_cells(line: Line, method: str, skills: int) -> list[Cell]:
-    """A method's policy after so many skills, on all of those."""
+    """A method's policy after so many skills, on all of those; at the end on more."""
     policy = policies(line, skills)[method]
-    sizes = FINAL_N if skills == len(SKILLS) else STAGE_N
-    found = [Cell(policy, skill, line.seed, suite, n) for skill in SKILLS[:skills] for suite, n in sizes.items()]
+    if skills < len(SKILLS):
+        return [Cell(policy, skill, line.seed, "id", STAGE_N) for skill in SKILLS[:skills]]
+    found = [Cell(policy, skill, line.seed, suite, n) for skill in SKILLS for suite, n in FINAL_N.items()]
     return [*found, Cell(policy, SKILLS[0], line.seed, "generalist", GENERALIST_N)]
 
 
@@ -177,7 +180,7 @@ def cells(line: Line) -> list[Cell]:
     found = [Cell(base(), skill, line.seed, suite, n) for skill in SKILLS for suite, n in FINAL_N.items()]
     found.append(Cell(base(), SKILLS[0], line.seed, "generalist", GENERALIST_N))
     for method in METHODS:
-        stages = [len(SKILLS)] if method == "joint" else range(1, len(SKILLS) + 1)
+        stages = range(1, len(SKILLS) + 1) if method in STAGED else [len(SKILLS)]
         found += [cell for skills in stages for cell in stage_cells(line, method, skills)]
     return found
 
@@ -219,22 +222,18 @@ def tables(kept: Store, seeds: tuple[int, ...]) -> dict[str, Any]:
         for method in METHODS
     }
     matrix = {}
-    for method in METHODS:
-        if method == "joint":
-            continue
+    for method in STAGED:
         rows = []
         for skills in range(1, last + 1):
-            sizes = FINAL_N if skills == last else STAGE_N
-            row = [
-                float(np.mean([group(policies(Line(s), skills)[method], skill, s, "id", sizes["id"]) for s in seeds]))
-                for skill in SKILLS[:skills]
-            ]
-            rows.append(row)
+            n = FINAL_N["id"] if skills == last else STAGE_N
+            after = {seed: policies(Line(seed), skills)[method] for seed in seeds}
+            rows.append(
+                [
+                    float(np.mean([group(after[seed], skill, seed, "id", n) for seed in seeds]))
+                    for skill in SKILLS[:skills]
+                ]
+            )
         matrix[method] = {"rows": rows, "forgetting": _forgetting(rows)}
-        matrix[method]["generalist"] = [
-            float(np.mean([group(policies(Line(s), k)[method], SKILLS[0], s, "generalist", GENERALIST_N) for s in seeds]))
-            for k in range(1, last + 1)
-        ]
     return {"skills": SKILLS, "seeds": seeds, "alpha": ALPHA, "table": table, "against": against, "matrix": matrix}
 
 
@@ -243,5 +242,3 @@ def _forgetting(rows: list[list[float]]) -> float:
     final = rows[-1]
     drops = [max(row[skill] for row in rows[skill:-1]) - final[skill] for skill in range(len(final) - 1)]
     return float(np.mean(drops))
-
-

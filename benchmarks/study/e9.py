@@ -89,7 +89,9 @@ def tables(kept: Store) -> dict[str, Any]:
                 found.append(np.concatenate([kept.successes(cell.place, cell.n) for cell in parts]))
         return found
 
-    table = {method: {name: vars(mean(groups(method, suites))) for name, suites in columns.items()} for method in METHODS}
+    table = {
+        method: {name: vars(mean(groups(method, suites))) for name, suites in columns.items()} for method in METHODS
+    }
     against = {
         method: {
             name: vars(difference(groups("linear", suites), groups(method, suites))) for name, suites in columns.items()

@@ -11,6 +11,7 @@ from retain.evaluate.source import torch_player
 from retain.evaluate.workers import Job, run_jobs
 from retain.policy import load_policy, resolve
 from retain.sim import episodes, parse_instruction
+
 from study.pieces import WORK
 from study.protocol import BASE, episode_seed
 from study.store import Place, Store
@@ -39,8 +40,10 @@ class Candidate:
 
     def open(self) -> Player:
         """Load the base and merge into it."""
+        import torch
         from retain.merge.into import into
 
+        torch.set_num_threads(1)  # every core has a worker of its own
         policy = load_policy(self.base)
         if self.finetuned:
             ends = list(self.finetuned) if len(self.finetuned) > 1 else self.finetuned[0]
@@ -122,7 +125,8 @@ def measure(cells: Iterable[Cell], workers: int, say: Callable[[str], None]) -> 
         plan = episodes(cell.suite, parse_instruction(cell.target), cell.n, episode_seed(cell.seed))
         rows = [(cell.place, number, episode) for number, episode in enumerate(plan) if number not in there]
         wanted.setdefault(cell.policy, []).extend(rows)
-    jobs, places = [], {}
+    jobs: list[Job] = []
+    places: dict[str, list[tuple[Place, int, Any]]] = {}
     for policy, rows in wanted.items():
         parts = -(-len(rows) // _JOB_EPISODES)
         for part in range(parts):

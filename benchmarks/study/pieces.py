@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from retain.policy import resolve
+
 from study.protocol import BASE, DEMONSTRATIONS, OLD_EPISODES, REPLAY_EPISODES
 from study.recipes import OLD, REPLAY, Recipe
 
@@ -66,7 +67,9 @@ class Training:
     def key(self) -> str:
         """A name that no other training has."""
         described = json.dumps([asdict(self), DEMONSTRATIONS, OLD_EPISODES, REPLAY_EPISODES], sort_keys=True)
-        return f"{self.recipe.name}/{slug(self.target)}-s{self.seed}-{hashlib.sha256(described.encode()).hexdigest()[:8]}"
+        return (
+            f"{self.recipe.name}/{slug(self.target)}-s{self.seed}-{hashlib.sha256(described.encode()).hexdigest()[:8]}"
+        )
 
     @property
     def path(self) -> Path:

@@ -15,8 +15,8 @@ TARGETS: Final = (
 the two place skills in about a quarter of the episodes, the push in three quarters: a weak and a strong base."""
 
 SEEDS: Final = (0, 1, 2)
-"""Each seed has its own demonstrations, its own batches and noise, and its own episodes of every suite; all methods of a
-seed share all three."""
+"""Each seed has its own demonstrations, its own batches and noise, and its own episodes of every suite; all methods of
+a seed share all three."""
 
 RULE_SEEDS: Final = (0, 1, 2, 3, 4)
 """For the test of one rule by component against tuned co-finetuning."""

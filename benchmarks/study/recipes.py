@@ -1,13 +1,14 @@
-"""How each method finetunes. All start from the base (but `scratch`), see the same demonstrations, and take as many steps.
+"""How each method finetunes. All see the same demonstrations and take as many steps, from the base (but `scratch`).
 
-Equal tuning: RETAIN chooses among nine α between the ends; task- and co-finetuning among two learning rates × the copies
-at four steps; every other method among the copies at four steps. All of it on the validation suite alone.
+Equal tuning: RETAIN chooses among nine α between the ends; task- and co-finetuning among two learning rates × the
+copies at four steps; every other method among the copies at four steps. All of it on the validation suite alone.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from retain.finetune.configuration import TrainingConfig
+
 from study.protocol import BATCH, COPIES, LR, STEPS
 
 OLD, REPLAY = "old", "replay"

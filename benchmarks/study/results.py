@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from retain.errors import require
+
 from study.measure import Cell
 from study.store import Store
 
@@ -16,19 +17,14 @@ RESULTS = Path(__file__).parent / "results"
 def write_outcomes(name: str, cells: Iterable[Cell], kept: Store) -> Path:
     """One row per episode: policy, target, suite, evaluation seed, number, success."""
     arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
-    columns: dict[str, list[Any]] = {
-        column: [] for column in ("policy", "target", "suite", "seed", "number", "success")
-    }
-    for cell in dict.fromkeys(cells):
-        place = cell.place
-        for number, success in enumerate(kept.successes(place, cell.n)):
-            row = (place.policy, place.target, place.suite, place.seed, number, bool(success))
-            for column, value in zip(columns.values(), row, strict=True):
-                column.append(value)
-    table = arrow.table(columns)
+    rows: list[dict[str, Any]] = [
+        vars(cell.place) | {"number": number, "success": bool(success)}
+        for cell in dict.fromkeys(cells)
+        for number, success in enumerate(kept.successes(cell.place, cell.n))
+    ]
+    table = arrow.Table.from_pylist(rows)
     for column in ("policy", "target", "suite"):
-        index = table.schema.get_field_index(column)
-        table = table.set_column(index, column, table[column].dictionary_encode())
+        table = table.set_column(table.schema.get_field_index(column), column, table[column].dictionary_encode())
     path = RESULTS / f"{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(table, path, compression="zstd")

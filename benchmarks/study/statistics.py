@@ -1,4 +1,4 @@
-"""Intervals for means over targets and seeds: policies differ by training seed, so seeds are resampled, not only episodes."""
+"""Intervals for means over targets and seeds: policies differ by training seed, so seeds are resampled too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,9 +48,7 @@ def difference(reference: Sequence[Group], other: Sequence[Group], seed: int = 0
 def _bootstrap(groups: Sequence[NDArray[np.float64]], seed: int) -> Estimate:
     rng = np.random.default_rng(seed)
     # The mean of a resample of n episodes, for every group and resample; groups are then drawn among these.
-    means = np.stack(
-        [group[rng.integers(0, len(group), (RESAMPLES, len(group)))].mean(axis=1) for group in groups]
-    )
+    means = np.stack([group[rng.integers(0, len(group), (RESAMPLES, len(group)))].mean(axis=1) for group in groups])
     drawn = rng.integers(0, len(groups), (RESAMPLES, len(groups)))
     totals = means[drawn, np.arange(RESAMPLES)[:, None]].mean(axis=1)
     low, high = np.quantile(totals, [0.025, 0.975])

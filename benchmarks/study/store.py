@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
 from retain.evaluate import Outcome
 
 
@@ -46,15 +45,12 @@ class Store:
 
     def add(self, rows: Iterable[tuple[Place, int, Outcome]]) -> None:
         """Keep outcomes; (place, number of the episode in its suite, outcome)."""
+        values = [
+            (*vars(place).values(), number, outcome.seed, outcome.skill, int(outcome.success), outcome.steps)
+            for place, number, outcome in rows
+        ]
         with self._database:
-            self._database.executemany(
-                "insert or replace into outcomes values (?,?,?,?,?,?,?,?,?)",
-                [
-                    (place.policy, place.target, place.suite, place.seed, number)
-                    + (outcome.seed, outcome.skill, int(outcome.success), outcome.steps)
-                    for place, number, outcome in rows
-                ],
-            )
+            self._database.executemany("insert or replace into outcomes values (?,?,?,?,?,?,?,?,?)", values)
 
     def numbers(self, place: Place) -> set[int]:
         """Episodes that are there."""
