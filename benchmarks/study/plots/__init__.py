@@ -1,0 +1,1 @@
+"""One picture per experiment, made from its committed results and nothing else."""
