@@ -4,17 +4,24 @@ import argparse
 import importlib
 import sys
 import time
+from collections.abc import Callable
 
-EXPERIMENTS = {
-    "E1": "the overfitting curve",
-    "E2": "the main table",
-    "E3": "success over α",
-    "E4": "α by component",
-    "E5": "pretraining scale",
-    "E6": "skill after skill",
-    "E9": "other ways to merge",
-    "RULE_SEARCH": "one rule by component: the search",
-    "RULE": "one rule by component: the test",
+from study.results import RESULTS
+
+EXPERIMENTS: dict[str, tuple[str, str, str]] = {
+    # name: (module, function, words)
+    "E1": ("e1", "run", "the overfitting curve"),
+    "E2": ("e2", "run", "the main table"),
+    "E2_MORE": ("e2", "more", "the main table with L2-SP and replay"),
+    "E3": ("e3", "run", "success over α"),
+    "E4": ("e4", "run", "α by component"),
+    "E5": ("e5", "run", "pretraining scale"),
+    "E6": ("e6", "run", "skill after skill"),
+    "E9": ("e9", "run", "other ways to merge"),
+    "E10": ("e10", "run", "what safeguards are worth"),
+    "E11": ("e11", "run", "why"),
+    "RULE_SEARCH": ("rule", "search", "one rule by component: the search"),
+    "RULE": ("rule", "run", "one rule by component: the test"),
 }
 
 
@@ -26,13 +33,21 @@ def main() -> int:
     args = parser.parse_args()
     for name in args.experiments:
         started = time.monotonic()
-        print(f"{name}: {EXPERIMENTS[name]}", flush=True)
-        if name == "RULE_SEARCH":
-            importlib.import_module("study.rule").search(args.workers, _say)
-        else:
-            importlib.import_module(f"study.{name.lower()}").run(args.workers, _say)
+        module, function, words = EXPERIMENTS[name]
+        print(f"{name}: {words}", flush=True)
+        getattr(importlib.import_module(f"study.{module}"), function)(args.workers, _say)
+        draw(module, _say)
         print(f"{name}: done in {(time.monotonic() - started) / 60:.1f} min", flush=True)
     return 0
+
+
+def draw(module: str, say: Callable[[str], None]) -> None:
+    """The experiment's picture, where it has one."""
+    try:
+        plot = importlib.import_module(f"study.plots.{module}")
+    except ModuleNotFoundError:
+        return
+    say(f"drew {plot.draw(RESULTS / f'{module.upper()}.png')}")
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,6 @@
 """E2, the main table: RETAIN beside every usual remedy, each tuned on the validation suite with the same episodes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,9 @@ FIXED: Mapping[str, Recipe] = {"scratch": SCRATCH, "task-FT": TASK_FT, "co-FT": 
 
 METHODS = ("base", *FIXED, *TUNED, *MERGED)
 
+MORE = ("L2-SP", "replay")
+"""Remedies that the first pass leaves out; `python -m study E2_MORE` adds them to the table."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -95,9 +98,15 @@ def fixed(method: str, target: str, seed: int) -> Candidate:
     return merged(one.key, one.path)
 
 
-def trainings() -> list[Training]:
-    """All that the experiment trains, what others need first."""
-    return [Training(recipe, target, seed) for recipe in E2_RECIPES for target in TARGETS for seed in SEEDS]
+def trainings(methods: Iterable[str]) -> list[Training]:
+    """All that some methods train, what other experiments need first."""
+    asked = [
+        recipe
+        for method in methods
+        for recipe in (*TUNED.get(method, ()), *(found[method] for found in (MERGED, FIXED) if method in found))
+    ]
+    recipes = sorted(set(asked), key=E2_RECIPES.index)
+    return [Training(recipe, target, seed) for recipe in recipes for target in TARGETS for seed in SEEDS]
 
 
 def validation_cell(option: Option, target: str, seed: int) -> Cell:
@@ -120,19 +129,20 @@ def chosen(method: str, target: str, seed: int, kept: Store) -> Option:
     return max(options(method, target, seed), key=rank)
 
 
-def settings(kept: Store) -> dict[tuple[str, str, int], Option]:
-    """(method, target, seed) → the chosen setting."""
+def settings(kept: Store, methods: Iterable[str]) -> dict[tuple[str, str, int], Option]:
+    """(method, target, seed) → the chosen setting, of the methods that have any."""
     return {
         (method, target, seed): chosen(method, target, seed, kept)
-        for method in (*TUNED, *MERGED)
+        for method in methods
+        if method in TUNED or method in MERGED
         for target in TARGETS
         for seed in SEEDS
     }
 
 
-def policies(kept: Store) -> dict[tuple[str, str, int], Candidate]:
+def policies(kept: Store, methods: Iterable[str]) -> dict[tuple[str, str, int], Candidate]:
     """(method, target, seed) → the policy that is reported."""
-    found = {key: option.policy for key, option in settings(kept).items()}
+    found = {key: option.policy for key, option in settings(kept, methods).items()}
     for method in ("base", *FIXED):
         for target in TARGETS:
             for seed in SEEDS:
@@ -141,24 +151,34 @@ def policies(kept: Store) -> dict[tuple[str, str, int], Candidate]:
 
 
 def run(workers: int, say: Say) -> None:
-    """Train, choose on validation, test, write the results."""
-    train_all(trainings(), workers, say)
+    """Train, choose on validation, test, write the results; without the remedies of `MORE`."""
+    _run([method for method in METHODS if method not in MORE], workers, say)
+
+
+def more(workers: int, say: Say) -> None:
+    """The same with all remedies."""
+    _run(METHODS, workers, say)
+
+
+def _run(methods: Sequence[str], workers: int, say: Say) -> None:
+    train_all(trainings(methods), workers, say)
     pairs = [(target, seed) for target in TARGETS for seed in SEEDS]
     tuning = [
         validation_cell(option, *pair)
         for pair in pairs
-        for method in (*TUNED, *MERGED)
+        for method in methods
+        if method in TUNED or method in MERGED
         for option in options(method, *pair)
     ]
     kept = measure(tuning, workers, say)
-    tested = policies(kept)
+    tested = policies(kept, methods)
     cells = [cell for (_, target, seed), policy in tested.items() for cell in test_cells(policy, target, seed)]
     measure(cells, workers, say)
     write_outcomes("E2", [*tuning, *cells], kept)
-    write_json("E2", tables(kept, tested))
+    write_json("E2", tables(kept, methods, tested))
 
 
-def tables(kept: Store, tested: Mapping[tuple[str, str, int], Candidate]) -> dict[str, Any]:
+def tables(kept: Store, methods: Sequence[str], tested: Mapping[tuple[str, str, int], Candidate]) -> dict[str, Any]:
     """Success per method and suite, pooled and by target, and differences from co-FT, all as plain values."""
     columns = {**{suite: (suite,) for suite in TEST_N}, "ood-test": OOD_TEST}
 
@@ -168,7 +188,7 @@ def tables(kept: Store, tested: Mapping[tuple[str, str, int], Candidate]) -> dic
         ]
 
     table, by_target, against = {}, {}, {}
-    for method in METHODS:
+    for method in methods:
         cell = {name: groups(method, suites) for name, suites in columns.items()}
         table[method] = {name: _cell(found) for name, found in cell.items()}
         by_target[method] = {
@@ -181,7 +201,10 @@ def tables(kept: Store, tested: Mapping[tuple[str, str, int], Candidate]) -> dic
             }
             for reference in ("base", "task-FT", "co-FT", "co-FT, tuned", "RETAIN-co-FT", "RETAIN-task-FT")
         }
-    told = {f"{method} | {target} | {seed}": option.told for (method, target, seed), option in settings(kept).items()}
+    told = {
+        f"{method} | {target} | {seed}": option.told
+        for (method, target, seed), option in settings(kept, methods).items()
+    }
     return {"table": table, "by_target": by_target, "against": against, "chosen": told}
 
 
