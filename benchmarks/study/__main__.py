@@ -36,7 +36,8 @@ def main() -> int:
         module, function, words = EXPERIMENTS[name]
         print(f"{name}: {words}", flush=True)
         getattr(importlib.import_module(f"study.{module}"), function)(args.workers, _say)
-        draw(module, _say)
+        if function != "search":
+            draw(module, _say)
         print(f"{name}: done in {(time.monotonic() - started) / 60:.1f} min", flush=True)
     return 0
 
