@@ -1,8 +1,10 @@
 """E2, the main table: RETAIN beside every usual remedy, each tuned on the validation suite with the same episodes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from study.measure import Candidate, Cell, base, measure, merged
 from study.pieces import Training, train_all
@@ -59,6 +61,9 @@ METHODS = ("base", *FIXED, *TUNED, *MERGED)
 MORE = ("L2-SP", "replay")
 """Remedies that the first pass leaves out; `python -m study E2_MORE` adds them to the table."""
 
+REFERENCES = ("base", "task-FT", "co-FT", "co-FT, tuned", "RETAIN-task-FT", "RETAIN-co-FT")
+"""What every method is compared with."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -98,121 +103,141 @@ def fixed(method: str, target: str, seed: int) -> Candidate:
     return merged(one.key, one.path)
 
 
-def trainings(methods: Iterable[str]) -> list[Training]:
-    """All that some methods train, what other experiments need first."""
-    asked = [
-        recipe
-        for method in methods
-        for recipe in (*TUNED.get(method, ()), *(found[method] for found in (MERGED, FIXED) if method in found))
-    ]
-    recipes = sorted(set(asked), key=E2_RECIPES.index)
-    return [Training(recipe, target, seed) for recipe in recipes for target in TARGETS for seed in SEEDS]
-
-
-def validation_cell(option: Option, target: str, seed: int) -> Cell:
+def validation_cell(option: Option, target: str, seed: int, n: int = VALIDATION_N) -> Cell:
     """What a setting is judged by."""
-    return Cell(option.policy, target, seed, VALIDATION, VALIDATION_N)
+    return Cell(option.policy, target, seed, VALIDATION, n)
 
 
-def test_cells(policy: Candidate, target: str, seed: int) -> list[Cell]:
-    """What a method is reported on."""
-    return [Cell(policy, target, seed, suite, n) for suite, n in TEST_N.items()]
-
-
-def chosen(method: str, target: str, seed: int, kept: Store) -> Option:
+def chosen(method: str, target: str, seed: int, kept: Store, n: int = VALIDATION_N) -> Option:
     """The setting that the validation suite picks."""
 
     def rank(option: Option) -> tuple[float, float]:
-        cell = validation_cell(option, target, seed)
-        return better(float(kept.successes(cell.place, cell.n).mean()), option.change)
+        place = validation_cell(option, target, seed, n).place
+        return better(float(kept.successes(place, n).mean()), option.change)
 
     return max(options(method, target, seed), key=rank)
 
 
-def settings(kept: Store, methods: Iterable[str]) -> dict[tuple[str, str, int], Option]:
-    """(method, target, seed) → the chosen setting, of the methods that have any."""
-    return {
-        (method, target, seed): chosen(method, target, seed, kept)
-        for method in methods
-        if method in TUNED or method in MERGED
-        for target in TARGETS
-        for seed in SEEDS
-    }
+@dataclass(frozen=True)
+class MainTable:
+    """A main table of some size.
 
+    Attributes:
+        name: Of its result files.
+        methods: Its rows.
+        targets, seeds: What it averages over.
+        test: Suite → episodes per policy.
+        validation_n: Episodes by which a setting is chosen.
+    """
 
-def policies(kept: Store, methods: Iterable[str]) -> dict[tuple[str, str, int], Candidate]:
-    """(method, target, seed) → the policy that is reported."""
-    found = {key: option.policy for key, option in settings(kept, methods).items()}
-    for method in ("base", *FIXED):
-        for target in TARGETS:
-            for seed in SEEDS:
-                found[method, target, seed] = fixed(method, target, seed)
-    return found
+    name: str = "E2"
+    methods: tuple[str, ...] = METHODS
+    targets: tuple[str, ...] = TARGETS
+    seeds: tuple[int, ...] = SEEDS
+    test: Mapping[str, int] = field(default_factory=lambda: TEST_N)
+    validation_n: int = VALIDATION_N
+
+    @property
+    def pairs(self) -> list[tuple[str, int]]:
+        """Every target with every seed."""
+        return [(target, seed) for target in self.targets for seed in self.seeds]
+
+    @property
+    def trainings(self) -> list[Training]:
+        """All that the methods train, what other experiments need first."""
+        asked: set[Recipe] = set()
+        for method in self.methods:
+            asked.update(TUNED.get(method, ()))
+            asked.update(found[method] for found in (MERGED, FIXED) if method in found)
+        recipes = sorted(asked, key=E2_RECIPES.index)
+        return [Training(recipe, *pair) for recipe in recipes for pair in self.pairs]
+
+    @property
+    def tuning(self) -> list[Cell]:
+        """What the settings are chosen by."""
+        return [
+            validation_cell(option, *pair, self.validation_n)
+            for pair in self.pairs
+            for method in self.methods
+            if method in TUNED or method in MERGED
+            for option in options(method, *pair)
+        ]
+
+    def settings(self, kept: Store) -> dict[tuple[str, str, int], Option]:
+        """(method, target, seed) → the chosen setting, of the methods that have any."""
+        return {
+            (method, *pair): chosen(method, *pair, kept, self.validation_n)
+            for method in self.methods
+            if method in TUNED or method in MERGED
+            for pair in self.pairs
+        }
+
+    def policies(self, kept: Store) -> dict[tuple[str, str, int], Candidate]:
+        """(method, target, seed) → the policy that is reported."""
+        found = {key: option.policy for key, option in self.settings(kept).items()}
+        for method in self.methods:
+            if method == "base" or method in FIXED:
+                found |= {(method, *pair): fixed(method, *pair) for pair in self.pairs}
+        return found
+
+    def run(self, workers: int, say: Say) -> Store:
+        """Train, choose on validation, test, write the results."""
+        train_all(self.trainings, workers, say)
+        kept = measure(self.tuning, workers, say)
+        tested = self.policies(kept)
+        cells = [
+            Cell(policy, target, seed, suite, n)
+            for (_, target, seed), policy in tested.items()
+            for suite, n in self.test.items()
+        ]
+        measure(cells, workers, say)
+        write_outcomes(self.name, [*self.tuning, *cells], kept)
+        write_json(self.name, self.tables(kept))
+        return kept
+
+    def tables(self, kept: Store) -> dict[str, Any]:
+        """Success per method and suite, pooled and by target, and paired differences, all as plain values."""
+        tested = self.policies(kept)
+        columns = {**{suite: (suite,) for suite in self.test}, "ood-test": OOD_TEST}
+
+        def groups(method: str, suites: Iterable[str], targets: Iterable[str] = self.targets) -> list[Group]:
+            pairs = [(target, seed) for target in targets for seed in self.seeds]
+            return [self._outcomes(kept, tested[(method, *pair)], *pair, suites) for pair in pairs]
+
+        def row(method: str, targets: Iterable[str]) -> dict[str, Any]:
+            return {name: _cell(groups(method, suites, targets)) for name, suites in columns.items()}
+
+        against = {
+            method: {
+                reference: {
+                    name: vars(difference(groups(reference, suites), groups(method, suites)))
+                    for name, suites in columns.items()
+                }
+                for reference in REFERENCES
+                if reference in self.methods
+            }
+            for method in self.methods
+        }
+        return {
+            "table": {method: row(method, self.targets) for method in self.methods},
+            "by_target": {m: {target: row(m, [target]) for target in self.targets} for m in self.methods},
+            "against": against,
+            "chosen": {" | ".join(map(str, key)): option.told for key, option in self.settings(kept).items()},
+        }
+
+    def _outcomes(self, kept: Store, policy: Candidate, target: str, seed: int, suites: Iterable[str]) -> Group:
+        cells = [Cell(policy, target, seed, suite, self.test[suite]) for suite in suites]
+        return np.concatenate([kept.successes(cell.place, cell.n) for cell in cells])
 
 
 def run(workers: int, say: Say) -> None:
-    """Train, choose on validation, test, write the results; without the remedies of `MORE`."""
-    _run([method for method in METHODS if method not in MORE], workers, say)
+    """The table without the remedies of `MORE`."""
+    MainTable(methods=tuple(method for method in METHODS if method not in MORE)).run(workers, say)
 
 
 def more(workers: int, say: Say) -> None:
-    """The same with all remedies."""
-    _run(METHODS, workers, say)
-
-
-def _run(methods: Sequence[str], workers: int, say: Say) -> None:
-    train_all(trainings(methods), workers, say)
-    pairs = [(target, seed) for target in TARGETS for seed in SEEDS]
-    tuning = [
-        validation_cell(option, *pair)
-        for pair in pairs
-        for method in methods
-        if method in TUNED or method in MERGED
-        for option in options(method, *pair)
-    ]
-    kept = measure(tuning, workers, say)
-    tested = policies(kept, methods)
-    cells = [cell for (_, target, seed), policy in tested.items() for cell in test_cells(policy, target, seed)]
-    measure(cells, workers, say)
-    write_outcomes("E2", [*tuning, *cells], kept)
-    write_json("E2", tables(kept, methods, tested))
-
-
-def tables(kept: Store, methods: Sequence[str], tested: Mapping[tuple[str, str, int], Candidate]) -> dict[str, Any]:
-    """Success per method and suite, pooled and by target, and differences from co-FT, all as plain values."""
-    columns = {**{suite: (suite,) for suite in TEST_N}, "ood-test": OOD_TEST}
-
-    def groups(method: str, suites: Iterable[str], targets: Iterable[str] = TARGETS) -> list[Group]:
-        return [
-            _joined(kept, tested[method, target, seed], target, seed, suites) for target in targets for seed in SEEDS
-        ]
-
-    table, by_target, against = {}, {}, {}
-    for method in methods:
-        cell = {name: groups(method, suites) for name, suites in columns.items()}
-        table[method] = {name: _cell(found) for name, found in cell.items()}
-        by_target[method] = {
-            target: {name: _cell(groups(method, suites, [target])) for name, suites in columns.items()}
-            for target in TARGETS
-        }
-        against[method] = {
-            reference: {
-                name: vars(difference(groups(reference, suites), cell[name])) for name, suites in columns.items()
-            }
-            for reference in ("base", "task-FT", "co-FT", "co-FT, tuned", "RETAIN-co-FT", "RETAIN-task-FT")
-        }
-    told = {
-        f"{method} | {target} | {seed}": option.told
-        for (method, target, seed), option in settings(kept, methods).items()
-    }
-    return {"table": table, "by_target": by_target, "against": against, "chosen": told}
-
-
-def _joined(kept: Store, policy: Candidate, target: str, seed: int, suites: Iterable[str]) -> Group:
-    import numpy as np
-
-    cells = [Cell(policy, target, seed, suite, TEST_N[suite]) for suite in suites]
-    return np.concatenate([kept.successes(cell.place, cell.n) for cell in cells])
+    """The table with all remedies."""
+    MainTable().run(workers, say)
 
 
 def _cell(groups: list[Group]) -> dict[str, Any]:
