@@ -1,0 +1,37 @@
+"""One chain of finetuned policies, and one merge with the base."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from retain.continual.methods.method import MergeStep, Removal, State, newest
+from retain.merge import Recipe, StoredDType
+
+
+@dataclass(frozen=True)
+class Anchored:
+    """θ̃_n = (1−α)·θ_0 + α·θ_ft,n, where θ_ft,n is finetuned from θ_ft,n−1 on all demonstrations so far.
+
+    Eq. 4 of RETAIN multiplies an early skill's share by (1−α) at every later merge. Here the chain goes on from the end
+    that was not merged, earlier demonstrations are replayed (they are few), and the base comes in once: nothing is
+    diluted twice, and the last end holds all skills at their full strength.
+    """
+
+    name: str = "anchored"
+    summary: str = "the chain goes on from the finetuned policy with replay; its end is merged with the base once"
+    default_alpha: float | None = 0.5
+    default_replay: float = 0.5
+    incremental: bool = False
+
+    def start(self, state: State) -> Path:
+        """θ_ft,n−1, which no merge has touched."""
+        return state.ends[-1].path if state.ends else state.base
+
+    def merge(self, state: State, dtype: StoredDType | None = None) -> MergeStep:
+        """The end of the chain with the base."""
+        end = newest(state.ends)
+        alpha = self.default_alpha if end.alpha is None else end.alpha
+        return MergeStep(state.base, (end.path,), Recipe.of(alpha, dtype=dtype))
+
+    def removal(self, index: int, skills: int) -> Removal:
+        """The newest leaves with its link of the chain; the later ends have learnt on top of any other."""
+        return "merge" if index == skills - 1 else "retrain"
