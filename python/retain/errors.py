@@ -35,6 +35,10 @@ class TrainingError(RetainError):
     """A training run cannot be started, resumed or continued."""
 
 
+class ContinualError(RetainError):
+    """A line of skills is broken, was changed, or does not allow what was asked."""
+
+
 class EvaluationError(RetainError):
     """An evaluation cannot be carried out as asked."""
 

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "merge": ("retain.cli.merge", "merge a base policy with policies finetuned from it"),
     "soup": ("retain.cli.soup", "average the finetuned policies that make it better"),
     "subtract": ("retain.cli.subtract", "take a skill out of a merged policy again"),
+    "continual": ("retain.cli.continual", "teach skill after skill, with a gate that keeps the old ones"),
     "diff": ("retain.cli.diff", "show how a finetuned policy differs from its base"),
     "verify": ("retain.cli.verify", "check a merged policy against its report and its inputs"),
     "evaluate": ("retain.cli.evaluate", "measure success rates on suites of tabletop episodes"),

@@ -1,12 +1,11 @@
 """`retain soup`: the mean of those finetuned policies that make it better."""
 
 import argparse
-import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from retain.cli import console
+from retain.cli.score_command import scorer
 
 NAME = "soup"
 HELP = (
@@ -32,18 +31,15 @@ def run(args: argparse.Namespace) -> int:
     """Make the soup and return the exit code."""
     from dataclasses import asdict
 
-    from retain.errors import MergeError
     from retain.merge.soup import greedy_soup
 
-    words = shlex.split(args.score)
-    if not any("{}" in word for word in words):
-        raise MergeError(f"--score {args.score}: expected a command with {{}} where the policy's directory goes")
-
-    def score(policy: Path) -> float:
-        return _score([word.replace("{}", str(policy)) for word in words])
-
     found = greedy_soup(
-        args.candidates, args.output, score, threads=args.threads, force=args.force, say=console.stderr_line
+        args.candidates,
+        args.output,
+        scorer(args.score),
+        threads=args.threads,
+        force=args.force,
+        say=console.stderr_line,
     )
     if args.json:
         document: dict[str, Any] = asdict(found)
@@ -53,23 +49,3 @@ def run(args: argparse.Namespace) -> int:
     console.table("greedy soup", ("candidate", "alone", "with it", ""), rows)
     console.stdout.print(f"{args.output}: the mean of {len(found.ingredients)}, score {found.score:g}", markup=False)
     return 0
-
-
-def _score(command: list[str]) -> float:
-    from retain.errors import MergeError
-
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    except OSError as error:
-        raise MergeError(f"the scoring command {command[0]} cannot be run: {error.strerror}") from error
-    last = done.stdout.strip().rpartition("\n")[2]
-    try:
-        value = float(last)
-    except ValueError:
-        value = float("nan")
-    if done.returncode != 0 or value != value:  # noqa: PLR0124
-        raise MergeError(
-            f"the scoring command ended with exit code {done.returncode} and the last line {last!r}; "
-            "expected 0 and a number"
-        )
-    return value

@@ -18,8 +18,8 @@ class Anchored:
 
     name: str = "anchored"
     summary: str = "the chain goes on from the finetuned policy with replay; its end is merged with the base once"
-    default_alpha: float | None = 0.5
-    default_replay: float = 0.5
+    default_alpha: float | None = 0.7
+    default_replay: float = 0.3
     incremental: bool = False
 
     def start(self, state: State) -> Path:

@@ -16,7 +16,7 @@ class Sequential:
 
     name: str = "sequential"
     summary: str = "each skill is finetuned from the merged policy and merged into it; RETAIN, arXiv 2512.08333 eq. 4"
-    default_alpha: float | None = 0.5
+    default_alpha: float | None = 0.7
     default_replay: float = 0.0
     incremental: bool = True
 
