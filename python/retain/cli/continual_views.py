@@ -71,7 +71,9 @@ def show_change(change: "Change", root: Path, *, as_json: bool) -> int:
         console.stdout.print(f"policy: {change.policy}", markup=False)
         return 0
     console.stdout.print(
-        f"refused: {root} is as it was; what was made is kept in {change.folder}, and --force takes it", markup=False
+        f"refused: {root} is as it was; what was made is kept in {change.folder}. The same command with "
+        "another --alpha merges it anew without training, with --force takes it",
+        markup=False,
     )
     return 1
 
@@ -84,7 +86,7 @@ def show_verdict(verdict: "Verdict", moments: tuple[str, str]) -> None:
         moments: What the two columns of figures are called.
     """
     losses = [*verdict.losses, *(() if verdict.learnt is None else (verdict.learnt,))]
-    rows = [_measured(loss, new=loss is verdict.learnt) for loss in losses]
+    rows = [_measured(loss, newest=loss is verdict.learnt) for loss in losses]
     console.table(f"at most {verdict.max_loss:g} points may be lost", ("", *moments, "lost", "95 %", "episodes"), rows)
     for remark in verdict.remarks:
         console.warn(remark)
@@ -92,8 +94,8 @@ def show_verdict(verdict: "Verdict", moments: tuple[str, str]) -> None:
         console.stderr_line(f"too much: {reason}")
 
 
-def _measured(loss: "Loss", *, new: bool) -> tuple[str, ...]:
-    name = f"{loss.name} (new)" if new else loss.name
+def _measured(loss: "Loss", *, newest: bool) -> tuple[str, ...]:
+    name = f"{loss.name} (newest)" if newest else loss.name
     if loss.n is None:
         return name, f"{loss.before:g}", f"{loss.after:g}", f"{loss.value:g}", "–", "–"
     interval = f"[{loss.low:+.0f}, {loss.high:+.0f}]"

@@ -42,7 +42,8 @@ def add(
 ) -> Change:
     """Teach a line one more skill.
 
-    The same call goes on where a killed one was; after a refusal, the same call with `force` takes what was refused.
+    The same call goes on where a killed one was. After a refusal, the same call with another α merges the same
+    finetuned policy anew, and with `force` it takes what was refused.
 
     Args:
         root: The line's directory.

@@ -24,7 +24,7 @@ from retain.checkpoint import atomic_directory, read_json_object
 from retain.continual.line import Line
 from retain.continual.methods import METHODS, End, State
 from retain.continual.provenance import place_of, record_policy
-from retain.errors import CheckpointError, ContinualError
+from retain.errors import ContinualError
 from retain.merge import StoredDType
 
 LINE_FILE = "line.json"
@@ -113,6 +113,8 @@ def change_folder(line: Line, root: Path, kind: str, name: str) -> Path:
 def begin_change(folder: Path, request: Mapping[str, Any], *, restart: bool) -> None:
     """Make a change's folder, or go on in one that was left by the same request.
 
+    Another α needs no other finetuned policy: that one is kept, and merged anew.
+
     Args:
         folder: From `change_folder`.
         request: Everything that decides the result.
@@ -122,26 +124,36 @@ def begin_change(folder: Path, request: Mapping[str, Any], *, restart: bool) -> 
         ContinualError: It was left by another request.
     """
     asked = json.loads(json.dumps(request))
-    if folder.exists() and not restart:
-        try:
-            before = read_json_object(folder / REQUEST_FILE)
-        except CheckpointError:
-            before = {}  # killed before anything was begun
-        changed = sorted(name for name in before.keys() | asked.keys() if before.get(name) != asked.get(name))
-        if before and changed:
-            raise ContinualError(
-                f"{folder} was begun with other options ({', '.join(changed)}); "
-                "give the same ones to go on, or --restart to throw it away"
-            )
-    elif folder.exists():
-        shutil.rmtree(folder)
+    before: Mapping[str, Any] = asked
+    if restart:
+        _throw_away(folder)
+    elif (folder / REQUEST_FILE).exists():
+        before = read_json_object(folder / REQUEST_FILE)
+    changed = sorted(name for name in before.keys() | asked.keys() if before.get(name) != asked.get(name))
+    if changed == ["alpha"]:
+        _throw_away(folder / POLICY)
+        (folder / VERDICT_FILE).unlink(missing_ok=True)
+    elif changed:
+        raise ContinualError(
+            f"{folder} was begun with other options ({', '.join(changed)}); "
+            "give the same ones to go on, or --restart to throw it away"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / REQUEST_FILE, asked)
 
 
+def _throw_away(folder: Path) -> None:
+    """Remove a folder under another name, so that a run that is killed meanwhile leaves no half of it."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+        shutil.rmtree(old)
+
+
 def aside(line: Line, root: Path) -> list[Path]:
     """Folders of changes that were refused or interrupted."""
-    return [folder for folder in sorted((root / CHANGES).glob("*")) if folder.name not in line.changes]
+    return [folder for folder in sorted((root / CHANGES).glob("[0-9]*")) if folder.name not in line.changes]
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
