@@ -130,10 +130,10 @@ def teach(line: Line, root: Path, plan: Plan, folder: Path, workshop: Workshop) 
     end = folder / FINETUNED if lesson.finetuned is None else lesson.finetuned
     if lesson.finetuned is None:
         _finetune(plan, root, end, workshop)
+        # What --resume would need is four times the weights, and the finetuning is complete.
+        (end / "training" / "resume.safetensors").unlink(missing_ok=True)
     step, finish = _merge(line, root, lesson, end)
     write_checked(step, known_policies(line, root), output, threads=workshop.threads, finish=finish)
-    # What --resume would need is four times the weights, and the finetuning is complete.
-    (folder / FINETUNED / "training" / "resume.safetensors").unlink(missing_ok=True)
     merged = read_merged(output)
     for sentence in merged.warnings:
         workshop.warn(sentence)

@@ -57,4 +57,19 @@ def floats(policy: Path) -> dict[str, np.ndarray]:
     return {name: values for name, values in read_weights(policy / WEIGHTS).items() if values.dtype.kind == "f"}
 
 
-__all__ = ["ALPHAS", "SKILLS", "WEIGHTS", "begin", "bits", "bring", "end_from", "file_bytes", "floats", "quiet"]
+__all__ = [
+    "ALPHAS",
+    "SKILLS",
+    "WEIGHTS",
+    "begin",
+    "bits",
+    "bring",
+    "end_from",
+    "file_bytes",
+    "finetuned",
+    "floats",
+    "quiet",
+    "read_weights",
+    "weights",
+    "write_policy",
+]

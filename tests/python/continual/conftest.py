@@ -31,8 +31,9 @@ def demonstrations(tmp_path_factory):
     return made
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def one_thread():
+    """Before any fixture trains: more threads would round differently."""
     import torch
 
     before = torch.get_num_threads()
