@@ -36,7 +36,7 @@ def _row(skill: "Skill") -> tuple[str, ...]:
     return (
         skill.name,
         _alpha(skill.alpha),
-        "–" if skill.data is None else f"{skill.data.episodes} episodes",
+        "–" if skill.data is None else str(skill.data.episodes),
         ", ".join(replayed) or "–",
         "not measured" if skill.gate is None else _cost(skill.gate),
         state,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from retain.continual.gate import Marks
 from retain.continual.store import MEASUREMENTS, slug
-from retain.errors import ContinualError, SimulationError, require
+from retain.errors import ContinualError, EvaluationError, PolicyError, SimulationError, require
 from retain.evaluate import evaluate
 from retain.evaluate.source import PolicySource
 from retain.sim import DEMO_SKILL, Skill, parse_instruction
@@ -38,14 +38,15 @@ class TabletopExam:
         """Load the policy and understand the instructions.
 
         Raises:
-            ContinualError: An instruction is no skill of the tabletop.
-            EvaluationError: The policy does not fit the tabletop's arm.
-            PolicyError: It is of a family that does not run here.
+            ContinualError: An instruction is no skill of the tabletop, or the policy does not fit its arm.
         """
         require("mujoco", extra="sim")
         for words in instructions:
             _skill(words)
-        PolicySource(policy).open()
+        try:
+            PolicySource(policy).open()
+        except (PolicyError, EvaluationError) as error:
+            raise ContinualError(_instead(str(policy), error)) from error
 
     def marks(self, policies: Sequence[Path], instruction: str | None) -> list[Marks]:
         """Whether each episode succeeded, bool [n] by policy."""
@@ -70,6 +71,8 @@ def _skill(instruction: str) -> Skill:
     try:
         return parse_instruction(instruction)
     except SimulationError as error:
-        raise ContinualError(
-            f"the gate cannot measure {instruction!r} on the tabletop ({error}); give --score COMMAND, or --no-gate"
-        ) from error
+        raise ContinualError(_instead(repr(instruction), error)) from error
+
+
+def _instead(what: str, error: Exception) -> str:
+    return f"the gate cannot measure {what} on the tabletop ({error}); give --score COMMAND, or --no-gate"

@@ -106,18 +106,33 @@ def test_anchored_is_one_merge_of_the_base_with_the_last_end(alphas, tmp_path_fa
     assert close(floats(place / "out"), wanted)
 
 
-def test_an_early_skill_is_diluted_by_equation_four_and_not_by_the_anchored_merge(tmp_path):
-    made = weights()
+def test_a_sequence_takes_in_what_each_finetuning_changed_at_its_alpha(tmp_path):
+    base, alphas = write_policy(tmp_path / "base", weights(), "F64"), (0.5, 0.25, 0.75)
+    policy, ends, changes = base, [], []
+    for number, alpha in enumerate(alphas):
+        start = read_weights(policy / WEIGHTS)
+        ends.append(write_policy(tmp_path / f"end{number}", finetuned(start, seed=number + 1, size=0.1), "F64"))
+        changes.append({name: alpha * (values - start[name]) for name, values in floats(ends[-1]).items()})
+        policy = tmp_path / f"after{number}"
+        merge_line(base, ends, alphas[: number + 1], "sequential", policy, sync=False)
+    wanted = {name: values + sum(change[name] for change in changes) for name, values in floats(base).items()}
+    assert close(floats(policy), wanted)
+
+
+def test_the_merges_of_a_sequence_and_an_anchored_line_weigh_changes_alike(tmp_path):
+    # So what tells the two apart is what finetuning does from either start, and the replay, not the merge.
+    made, alpha = weights(), 0.7
     base = write_policy(tmp_path / "base", made, "F64")
-    # Finetuning moved the weights for the first skill and never again.
-    moved = {name: values + (1.0 if values.dtype.kind == "f" else 0) for name, values in made.items()}
-    ends = [write_policy(tmp_path / f"end{number}", moved, "F64") for number in range(3)]
-    p = floats(base)
-    merge_line(base, ends, 0.5, "anchored", tmp_path / "anchored", sync=False)
-    assert all(np.allclose(v - p[name], 0.5) for name, v in floats(tmp_path / "anchored").items())
-    # In a sequence of finetunings that each start from θ̃ and leave skill 1 alone, its share stays (1−α)^(n−1)·α.
-    merge_line(base, [ends[0], base, base], 0.5, "sequential", tmp_path / "sequential", sync=False)
-    assert all(np.allclose(v - p[name], 0.125) for name, v in floats(tmp_path / "sequential").items())
+    chain_end, policy, chained, stepped = made, base, [], []
+    for number in range(3):
+        chain_end = finetuned(chain_end, seed=number + 1, size=0.1)
+        chained.append(write_policy(tmp_path / f"chained{number}", chain_end, "F64"))
+        end = finetuned(read_weights(policy / WEIGHTS), seed=number + 1, size=0.1)  # the same change, from θ̃
+        stepped.append(write_policy(tmp_path / f"stepped{number}", end, "F64"))
+        policy = tmp_path / f"after{number}"
+        merge_line(base, stepped, alpha, "sequential", policy, sync=False)
+    merge_line(base, chained, alpha, "anchored", tmp_path / "anchored", sync=False)
+    assert close(floats(policy), floats(tmp_path / "anchored"))
 
 
 def test_where_the_next_finetuning_starts():
