@@ -1,10 +1,12 @@
 """How the gate measures: on the tabletop, or by a command of the user's."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from retain.continual.gate import Marks
+from retain.errors import ContinualError
 
 
 class Exam(Protocol):
@@ -58,5 +60,13 @@ class ScoreExam:
         """Nothing to check: what the command can measure is its own affair."""
 
     def marks(self, policies: Sequence[Path], instruction: str | None) -> list[Marks]:
-        """The numbers."""
-        return [float(self._score(policy, instruction)) for policy in policies]
+        """The numbers.
+
+        Raises:
+            ContinualError: One is infinite or none, with which no loss can be computed.
+        """
+        found = [float(self._score(policy, instruction)) for policy in policies]
+        for policy, number in zip(policies, found, strict=True):
+            if not math.isfinite(number):
+                raise ContinualError(f"the score of {policy} is {number}; expected a finite number")
+        return [*found]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from retain.continual import Cell, judge
+from retain.continual.exam import ScoreExam
 from retain.continual.gate import EARLIER, loss_of
 from retain.errors import ContinualError
 
@@ -122,3 +123,9 @@ def test_what_cannot_be_compared_is_one_sentence():
         judge([Cell("cup", True, np.ones(5, bool), np.ones(6, bool))], 5)
     with pytest.raises(ContinualError, match="cup was measured by episodes once and by a number once"):
         judge([Cell("cup", True, np.ones(5, bool), 1.0)], 5)
+
+
+def test_a_score_that_is_no_number_is_refused(tmp_path):
+    exam = ScoreExam(lambda policy, skill: float("inf"), by_skill=False)
+    with pytest.raises(ContinualError, match="is inf; expected a finite number"):
+        exam.marks([tmp_path], None)

@@ -11,10 +11,10 @@ from retain.merge import Recipe, StoredDType
 class Anchored:
     """θ̃_n = (1−α)·θ_0 + α·θ_ft,n, where θ_ft,n is finetuned from θ_ft,n−1 on all demonstrations so far.
 
-    In other words θ̃_n = θ_0 + α·Σ (θ_ft,k − θ_ft,k−1). The weights of the changes are those of eq. 4; what differs is how
-    the changes come about. The chain never leaves full strength and earlier demonstrations are replayed (they are few),
-    so each finetuning mends what it would make the last one forget. And α is one number for all skills, which can be
-    chosen again at any time between two policies, without training.
+    In other words θ̃_n = θ_0 + α·Σ (θ_ft,k − θ_ft,k−1). The weights of the changes are those of eq. 4; what differs is
+    how the changes come about. The chain never leaves full strength and earlier demonstrations are replayed (they are
+    few), so each finetuning mends what it would make the last one forget. And α is one number for all skills, which can
+    be chosen again at any time between two policies, without training.
     """
 
     name: str = "anchored"

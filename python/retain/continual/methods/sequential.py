@@ -11,8 +11,8 @@ from retain.merge import Recipe, StoredDType
 class Sequential:
     """θ̃_n = (1−α)·θ̃_{n−1} + α·θ_ft,n, where θ_ft,n is finetuned from θ̃_{n−1} (arXiv 2512.08333, eq. 4).
 
-    In other words θ̃_n = θ_0 + Σ α_k·(θ_ft,k − θ̃_{k−1}): what each finetuning changed comes in at its α, and the next one
-    starts from a policy that has the skills so far only at that strength and, without replay, sees none of their
+    In other words θ̃_n = θ_0 + Σ α_k·(θ_ft,k − θ̃_{k−1}): what each finetuning changed comes in at its α, and the next
+    one starts from a policy that has the skills so far only at that strength and, without replay, sees none of their
     demonstrations. As a mean of ends, θ_ft,k weighs α_k·∏_{j>k}(1−α_j); later ends carry the rest of it on.
     """
 
