@@ -13,6 +13,7 @@ LEFT_BEHIND = frozenset(
     {
         "merge_report.json",  # tells how the source was made, not its copy
         "skills.json",  # likewise
+        "training",  # retain finetune's own log, copies on the way and state to resume from
         "optimizer.pt",  # training state: larger than the weights and wrong for any others
         "metadata.pt",
         "optimizer.bin",

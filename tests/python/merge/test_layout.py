@@ -79,6 +79,8 @@ def test_sidecars_are_the_finetuned_ends_byte_for_byte(tmp_path: Path) -> None:
     (tuned / "assets" / "robot").mkdir(parents=True)
     (tuned / "assets" / "robot" / "notes.txt").write_bytes(b"\x00\xff")
     (tuned / "optimizer.pt").write_bytes(b"large and wrong for other weights")
+    (tuned / "training").mkdir()
+    (tuned / "training" / "resume.safetensors").write_bytes(b"as large as four policies")
     (tuned / "training_state").mkdir()
     (tuned / "training_state" / "step.json").write_text("{}")
     report = merge(base, tuned, tmp_path / "merged", 0.5)
@@ -86,6 +88,7 @@ def test_sidecars_are_the_finetuned_ends_byte_for_byte(tmp_path: Path) -> None:
         assert (tmp_path / "merged" / file).read_bytes() == (tuned / file).read_bytes()
     assert not (tmp_path / "merged" / "optimizer.pt").exists()
     assert not (tmp_path / "merged" / "training_state").exists()
+    assert not (tmp_path / "merged" / "training").exists()
     assert report.differing_settings == ("device",)
 
 
