@@ -1,0 +1,36 @@
+"""Choosing α."""
+
+from pathlib import Path
+
+from retain.evaluate.plots import style
+
+from study.plots.lines import interval
+from study.results import read_json
+
+
+def draw(path: Path) -> Path:
+    """Regret on OOD-test by chooser."""
+    found = read_json("E8")
+    rows = found["choosers"]
+    made = style.figure(9.0, 4.4)
+    axes = made.add_subplot()
+    style.quiet(axes, grid="x")
+    for row, (name, one) in enumerate(rows.items()):
+        point = {"value": one["regret"], "low": one["low, high"][0], "high": one["low, high"][1]}
+        colour = style.VERMILION if name.startswith("proxies") else style.BLUE
+        mean = sum(one["alphas"]) / len(one["alphas"])
+        told = f"{100 * one['regret']:.0f}  (mean α {mean:.2f}, old tasks {100 * one['generalist']:.0f} %)"
+        interval(axes, row, point, colour=colour, text=told)
+    axes.axvline(0, color=style.INK, linewidth=1)
+    axes.axvline(5, color=style.SOFT, linestyle="--", linewidth=1)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.8)
+    axes.set_xlabel("regret on OOD-test against the best α in hindsight [points]", fontsize=9, color=style.INK)
+    free, scene = rows["proxies, no rollouts"], rows["validation scene"]
+    title = (
+        f"Without rollouts the recommendation gives away {100 * free['regret']:.0f} points, one validation scene"
+        f" {100 * scene['regret']:.0f}"
+    )
+    subtitle = f"{len(found['pairs'])} pairs of target and seed; lines: 95 % over pairs; dashed: the goal of 5 points."
+    style.titled(made, title, subtitle)
+    return style.save(made, path)
