@@ -2,6 +2,7 @@
 # make test    everything that is tested: C++, C++ under sanitizers, Python
 # make lint    ruff, mypy --strict, clang-format
 # make bench   every benchmark; JSON in benchmarks/results/
+# make study EXP=E3    one experiment of the study (benchmarks/study/README.md has the list and the times)
 # Each target does all the set-up it needs on a fresh clone.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 CXX_SOURCES := $(shell find csrc tests/cpp tests/fuzz cmake -type f) CMakeLists.txt
 CXX_FORMATTED := $(shell find csrc tests/cpp tests/fuzz -name '*.hpp' -o -name '*.cpp')
 
-.PHONY: demo test test-cpp test-sanitize test-python lint bench format clean set-up
+.PHONY: demo test test-cpp test-sanitize test-python lint bench study format clean set-up
 
 demo: set-up
 	$(BIN)/retain demo --output demo
@@ -71,6 +72,9 @@ bench: set-up
 	$(BIN)/python benchmarks/dataset_io.py
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/sim_experts.py
+
+study: set-up
+	PYTHONPATH=benchmarks $(BIN)/python -m study $(EXP)
 
 clean:
 	rm -rf build $(VENV) demo

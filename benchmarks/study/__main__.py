@@ -21,6 +21,7 @@ EXPERIMENTS: dict[str, tuple[str, str, str]] = {
     "E9": ("e9", "run", "other ways to merge"),
     "E10": ("e10", "run", "what safeguards are worth"),
     "E11": ("e11", "run", "why"),
+    "CLAIMS": ("claims", "run", "what the paper claims, judged by these results"),
     "SMALL": ("small", "run", "the main table at the size of a test"),
     "RULE_SEARCH": ("rule", "search", "one rule by component: the search"),
     "RULE": ("rule", "run", "one rule by component: the test"),

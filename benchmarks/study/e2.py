@@ -61,7 +61,7 @@ METHODS = ("base", *FIXED, *TUNED, *MERGED)
 MORE = ("L2-SP", "replay")
 """Remedies that the first pass leaves out; `python -m study E2_MORE` adds them to the table."""
 
-REFERENCES = ("base", "task-FT", "co-FT", "co-FT, tuned", "RETAIN-task-FT", "RETAIN-co-FT")
+REFERENCES = ("base", "task-FT", "co-FT", "task-FT, tuned", "co-FT, tuned", "RETAIN-task-FT", "RETAIN-co-FT")
 """What every method is compared with."""
 
 
