@@ -2,20 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retain.errors import EvaluationError
-from retain.sim import Tabletop, expert_action
-from retain.sim.arm import CHANNELS
-from retain.sim.tabletop import DT_S
+from retain.worlds import Simulation, World
 
 Floats = NDArray[np.float32]
-
-CAMERA = "front"
-"""The role of the tabletop's one camera."""
 
 BLOCK = 16
 """Observations per forward pass, always: matrix products of another shape may round differently, and an episode must
@@ -29,7 +24,7 @@ class Player(Protocol):
     def noise_shape(self) -> tuple[int, int]:
         """(H, A): the noise that each decision is given."""
 
-    def plan(self, sims: Sequence[Tabletop], noise: Floats) -> Floats:
+    def plan(self, sims: Sequence[Simulation], noise: Floats) -> Floats:
         """The action rows to carry out next.
 
         Args:
@@ -37,7 +32,7 @@ class Player(Protocol):
             noise: float32 [B, H, A], standard normal, each simulation's own.
 
         Returns:
-            float32 [B, n, A]: absolute targets in the order of the tabletop's channels.
+            float32 [B, n, A]: absolute values in the order of the world's action channels.
         """
 
 
@@ -75,43 +70,45 @@ class Interface:
 
 
 class ChunkPlayer:
-    """A chunk policy on the tabletop. Renders only when asked to decide.
+    """A chunk policy in a world. Renders only when asked to decide.
 
     Args:
         policy: Predicts chunks.
         interface: Its names and timing.
+        world: Where it plays.
         block: Observations per forward pass.
 
     Raises:
         EvaluationError: The policy was made for another robot, camera or rate.
     """
 
-    def __init__(self, policy: ChunkPolicy, interface: Interface, block: int = BLOCK) -> None:
-        _check_fits(interface)
+    def __init__(self, policy: ChunkPolicy, interface: Interface, world: World, block: int = BLOCK) -> None:
+        _check_fits(interface, world)
         self._policy = policy
         self._block = block
         self._interface = interface
-        _, self._size, _ = interface.cameras[0]
-        self._state_columns = [CHANNELS.index(name) for name in interface.state]
-        self._action_columns = [interface.action.index(name) for name in CHANNELS]
+        self._state_columns = [world.state.index(name) for name in interface.state]
+        self._action_columns = [interface.action.index(name) for name in world.action]
 
     @property
     def noise_shape(self) -> tuple[int, int]:
         """(H, A) of the policy."""
         return self._interface.horizon, len(self._interface.action)
 
-    def plan(self, sims: Sequence[Tabletop], noise: Floats) -> Floats:
+    def plan(self, sims: Sequence[Simulation], noise: Floats) -> Floats:
         """See `Player.plan`."""
         blocks = [slice(at, at + self._block) for at in range(0, len(sims), self._block)]
         return np.concatenate([self._plan_block(sims[block], noise[block]) for block in blocks])
 
-    def _plan_block(self, sims: Sequence[Tabletop], noise: Floats) -> Floats:
+    def _plan_block(self, sims: Sequence[Simulation], noise: Floats) -> Floats:
         present = len(sims)
         filled = np.minimum(np.arange(self._block), present - 1)  # the last observation stands in for absent ones
-        images = np.stack([sim.image(self._size) for sim in sims])[filled]
+        images = {
+            role: np.stack([sim.image(role, size) for sim in sims])[filled] for role, size, _ in self._interface.cameras
+        }
         state = np.stack([sim.state()[self._state_columns] for sim in sims])[filled]
         instructions = [sims[index].instruction for index in filled]
-        chunk = self._policy.predict_chunk({CAMERA: images}, state, instructions, noise[filled])
+        chunk = self._policy.predict_chunk(images, state, instructions, noise[filled])
         rows: Floats = chunk[:present, : self._interface.n_action_steps, self._action_columns]
         return rows
 
@@ -121,22 +118,27 @@ class ExpertPlayer:
 
     noise_shape = (0, 0)
 
-    def plan(self, sims: Sequence[Tabletop], noise: Floats) -> Floats:
+    def plan(self, sims: Sequence[Simulation], noise: Floats) -> Floats:
         """See `Player.plan`."""
         del noise
-        return np.stack([expert_action(sim) for sim in sims])[:, None, :]
+        return np.stack([sim.expert_row() for sim in sims])[:, None, :]
 
 
-def _check_fits(interface: Interface) -> None:
-    roles = [role for role, _, _ in interface.cameras]
-    if roles != [CAMERA] or interface.cameras[0][1] != interface.cameras[0][2]:
+def _check_fits(interface: Interface, world: World) -> None:
+    seen = [role for role, height, width in interface.cameras if height == width]
+    if not seen or len(seen) < len(interface.cameras) or not set(seen) <= set(world.cameras):
         shown = ", ".join(f"{role} {height}x{width}" for role, height, width in interface.cameras)
-        raise EvaluationError(f"the policy sees {shown or 'no camera'}; the tabletop has one square camera, {CAMERA}")
-    found: dict[str, Any] = {"state": interface.state, "action": interface.action}
-    for what, names in found.items():
-        if sorted(names) != sorted(CHANNELS):
-            raise EvaluationError(
-                f"the policy's {what} is {', '.join(names)}; the tabletop's arm has {', '.join(CHANNELS)}"
-            )
-    if abs(interface.dt_s - DT_S) > 1e-9:
-        raise EvaluationError(f"the policy's rows are {interface.dt_s} s long; the tabletop's are {DT_S} s")
+        raise EvaluationError(
+            f"the policy sees {shown or 'no camera'}; {world.name} has square pictures of {', '.join(world.cameras)}"
+        )
+    if not set(interface.state) <= set(world.state):
+        raise EvaluationError(
+            f"the policy measures {', '.join(interface.state)}; {world.name} measures {', '.join(world.state)}"
+        )
+    if sorted(interface.action) != sorted(world.action):
+        raise EvaluationError(
+            f"the policy commands {', '.join(interface.action)}; {world.name} takes {', '.join(world.action)}"
+        )
+    if all(abs(interface.dt_s - dt_s) > 1e-9 for dt_s in world.dt_s):
+        rows = " or ".join(f"{dt_s:g}" for dt_s in world.dt_s)
+        raise EvaluationError(f"the policy's rows are {interface.dt_s:g} s long; those of {world.name} are {rows} s")

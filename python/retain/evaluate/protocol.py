@@ -8,8 +8,8 @@ from retain.evaluate.result import EvaluationResult, PolicyOutcomes, load_result
 from retain.evaluate.rollout import Outcome
 from retain.evaluate.source import Source
 from retain.evaluate.workers import Job, run_jobs
-from retain.sim import SUITES, Episode, Skill, episodes
-from retain.sim.wording import instruction
+from retain.sim import Skill, instruction
+from retain.worlds import TABLETOP, Episode, World
 
 SIMS_PER_WORKER = 16
 _JOB_EPISODES = 50
@@ -18,9 +18,10 @@ _JOB_EPISODES = 50
 def evaluate(
     policies: Mapping[str, Source],
     suites: Sequence[str],
-    skill: Skill,
+    skill: Skill | str,
     n: int,
     *,
+    world: World = TABLETOP,
     seed: int = 0,
     workers: int = 1,
     sims: int = SIMS_PER_WORKER,
@@ -33,9 +34,10 @@ def evaluate(
 
     Args:
         policies: Name → where the policy comes from.
-        suites: Names from `retain.sim.SUITES`.
-        skill: What the suites are about.
+        suites: Names of the world's suites.
+        skill: What the suites are about, in the world's words, or one of the tabletop's skills.
         n: Episodes per suite.
+        world: Where the policies play.
         seed: Decides the episodes; the same for every policy.
         workers: Processes.
         sims: Simulations beside each other per process.
@@ -43,14 +45,17 @@ def evaluate(
         progress: Called with the number of episodes just done, those found in the file included.
 
     Raises:
-        EvaluationError: A number is impossible, a policy does not fit the tabletop, or the file is of another run.
+        EvaluationError: A number is impossible, a policy does not fit the world, or the file is of another run.
     """
     if min(n, workers, sims) < 1:
         raise EvaluationError(f"n = {n}, workers = {workers}, sims = {sims}; expected at least 1 of each")
-    if unknown := [suite for suite in suites if suite not in SUITES]:
-        raise EvaluationError(f"there is no suite {unknown[0]!r}; expected some of {', '.join(SUITES)}")
-    plan = {suite: episodes(suite, skill, n, seed) for suite in suites}
-    result = _begin(path, instruction(skill), seed)
+    if unknown := [suite for suite in suites if suite not in world.suites]:
+        raise EvaluationError(
+            f"there is no suite {unknown[0]!r} in {world.name}; expected some of {', '.join(world.suites)}"
+        )
+    words = world.canonical(skill if isinstance(skill, str) else instruction(skill))
+    plan = {suite: world.episodes(suite, words, n, seed) for suite in suites}
+    result = _begin(path, words, seed)
     _adopt(result, {name: source.fingerprint() for name, source in policies.items()}, path)
     advance = progress or (lambda count: None)
     jobs = []
@@ -72,7 +77,7 @@ def evaluate(
         if path is not None:
             result.save(path)
 
-    run_jobs(jobs, workers=workers, sims=sims, done=keep, finished=advance)
+    run_jobs(jobs, world=world, workers=workers, sims=sims, done=keep, finished=advance)
     return _only(result, list(policies), suites, n)
 
 
@@ -101,7 +106,7 @@ def _adopt(result: EvaluationResult, fingerprints: Mapping[str, str], path: Path
 
 def _check_same_episodes(cell: Mapping[int, Outcome], plan: Sequence[Episode], suite: str, path: Path | None) -> None:
     for index, outcome in cell.items():
-        if index < len(plan) and (outcome.seed, outcome.skill) != (plan[index].seed, instruction(plan[index].skill)):
+        if index < len(plan) and (outcome.seed, outcome.skill) != (plan[index].seed, plan[index].task):
             raise EvaluationError(f"{path} holds other episodes of {suite}: it has changed since; give another -o file")
 
 

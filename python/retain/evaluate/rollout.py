@@ -7,10 +7,10 @@ from types import TracebackType
 import numpy as np
 
 from retain.evaluate.player import Player
-from retain.sim import MAX_STEPS, Episode, Tabletop
-from retain.sim.wording import instruction
+from retain.worlds import Episode, Simulation, World
 
 _NOISE_STREAM = 2  # the expert's disturbances are stream 1 of an episode's seed
+_FIRST_PICTURE = 64  # pixels
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Outcome:
     Attributes:
         seed: The episode's.
         skill: In canonical words.
-        success: Whether it was done within the cap, as judged by physics.
+        success: Whether it was done within the cap, as judged by the world.
         steps: Control steps until success, or the cap.
     """
 
@@ -34,24 +34,30 @@ class Arena:
     """Simulations that are used again and again, because setting up a renderer takes longer than an episode.
 
     Args:
-        size: How many run beside each other.
+        world: What is simulated.
+        size: How many run beside each other, fewer where the world asks for it.
+
+    Raises:
+        RetainError: The world's simulator is not installed.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._sims: list[Tabletop] = []
+    def __init__(self, world: World, size: int) -> None:
+        self.size = min(size, world.most_beside)
+        self._camera = world.cameras[0]
+        self._stage = world.stage()
+        self._sims: list[Simulation] = []
 
     def prepare(self, episode: Episode) -> None:
         """Take a first picture, so that the rendering library is loaded and its exit handler registered."""
         sim = self.sims(1)[0]
-        sim.reset(episode.skill, episode.variation, episode.seed)
-        sim.image()
+        sim.reset(episode)
+        sim.image(self._camera, _FIRST_PICTURE)
 
-    def sims(self, count: int) -> list[Tabletop]:
+    def sims(self, count: int) -> list[Simulation]:
         """At most `size` simulations, `count` if that is fewer."""
         wanted = min(count, self.size)
         while len(self._sims) < wanted:
-            self._sims.append(Tabletop())
+            self._sims.append(self._stage.simulation())
         return self._sims[:wanted]
 
     def close(self) -> None:
@@ -59,6 +65,7 @@ class Arena:
         for sim in self._sims:
             sim.close()
         self._sims.clear()
+        self._stage.close()
 
     def __enter__(self) -> "Arena":
         return self
@@ -73,7 +80,7 @@ class Arena:
 class _Trial:
     index: int
     episode: Episode
-    sim: Tabletop
+    sim: Simulation
     noise: np.random.Generator
 
 
@@ -102,7 +109,7 @@ def run_episodes(
         while waiting and free:
             index, episode = waiting.pop()
             trial = _Trial(index, episode, free.pop(), np.random.default_rng([episode.seed, _NOISE_STREAM]))
-            trial.sim.reset(episode.skill, episode.variation, episode.seed)
+            trial.sim.reset(episode)
             live.append(trial)
         noise = np.stack([trial.noise.standard_normal(player.noise_shape, dtype=np.float32) for trial in live])
         plans = player.plan([trial.sim for trial in live], noise)
@@ -111,13 +118,12 @@ def run_episodes(
             success = False
             for row in rows:
                 success = trial.sim.step(row)
-                if success or trial.sim.steps >= MAX_STEPS:
+                if success or trial.sim.steps >= trial.sim.max_steps:
                     break
-            if not success and trial.sim.steps < MAX_STEPS:
+            if not success and trial.sim.steps < trial.sim.max_steps:
                 going.append(trial)
                 continue
-            words = instruction(trial.episode.skill)
-            outcomes[trial.index] = Outcome(trial.episode.seed, words, success, trial.sim.steps)
+            outcomes[trial.index] = Outcome(trial.episode.seed, trial.episode.task, success, trial.sim.steps)
             free.append(trial.sim)
             if finished is not None:
                 finished()

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from retain.errors import EvaluationError
 from retain.evaluate.player import ChunkPlayer, ExpertPlayer, Floats, Interface, Player
 from retain.policy import Policy, PolicySpec, load_policy, resolve
+from retain.worlds import TABLETOP, World
 
 
 class Source(Protocol):
     """Describes a player. Frozen and picklable; two with the same fingerprint decide alike."""
 
-    def open(self) -> Player:
-        """Load it, in the process that will use it."""
+    def open(self, world: World = TABLETOP) -> Player:
+        """Load it for a world, in the process that will use it."""
 
     def fingerprint(self) -> str:
         """A hash of everything its decisions depend on."""
@@ -36,10 +37,10 @@ class PolicySource:
     path: Path
     n_action_steps: int | None = None
 
-    def open(self) -> Player:
+    def open(self, world: World = TABLETOP) -> Player:
         """Load the policy."""
         policy = load_policy(self.path)
-        return torch_player(policy, self.n_action_steps)
+        return torch_player(policy, self.n_action_steps, world)
 
     def fingerprint(self) -> str:
         """Hash of all files in the directory."""
@@ -59,11 +60,11 @@ class InterpolatedSource:
     finetuned: Path
     alpha: tuple[tuple[str, float], ...]
 
-    def open(self) -> Player:
+    def open(self, world: World = TABLETOP) -> Player:
         """Load the base and merge into it."""
         from retain.evaluate.interpolate import interpolate
 
-        return torch_player(interpolate(self.base, self.finetuned, dict(self.alpha)))
+        return torch_player(interpolate(self.base, self.finetuned, dict(self.alpha)), world=world)
 
     def fingerprint(self) -> str:
         """Hash of both directories and α."""
@@ -80,7 +81,7 @@ class BundleSource:
 
     path: Path
 
-    def open(self) -> Player:
+    def open(self, world: World = TABLETOP) -> Player:
         """Open the engine; it is checked against the bundle's golden outputs."""
         from retain.bundle import Bundle
         from retain.engine import EnginePlayer
@@ -96,7 +97,7 @@ class BundleSource:
             n_action_steps=action.n_action_steps,
         )
         # The graphs take one observation at a time.
-        return ChunkPlayer(EnginePlayer(bundle), interface, block=1)
+        return ChunkPlayer(EnginePlayer(bundle), interface, world, block=1)
 
     def fingerprint(self) -> str:
         """Hash of all files in the directory."""
@@ -107,8 +108,9 @@ class BundleSource:
 class ExpertSource:
     """The scripted expert."""
 
-    def open(self) -> Player:
-        """Nothing to load."""
+    def open(self, world: World = TABLETOP) -> Player:
+        """Nothing to load: the world brings its expert."""
+        del world
         return ExpertPlayer()
 
     def fingerprint(self) -> str:
@@ -123,13 +125,13 @@ def alpha_pairs(alpha: float | Mapping[str, float]) -> tuple[tuple[str, float], 
     return tuple(per_component(alpha).items())
 
 
-def torch_player(policy: Policy, n_action_steps: int | None = None) -> Player:
+def torch_player(policy: Policy, n_action_steps: int | None = None, world: World = TABLETOP) -> Player:
     """A loaded policy as a player.
 
     Raises:
-        EvaluationError: It does not fit the tabletop.
+        EvaluationError: It does not fit the world.
     """
-    return ChunkPlayer(_OneThread(policy), _interface(policy.spec, n_action_steps))
+    return ChunkPlayer(_OneThread(policy), _interface(policy.spec, n_action_steps), world)
 
 
 @dataclass(frozen=True)

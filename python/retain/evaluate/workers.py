@@ -11,7 +11,7 @@ from retain.errors import EvaluationError
 from retain.evaluate.player import Player
 from retain.evaluate.rollout import Arena, Outcome, run_episodes
 from retain.evaluate.source import Source
-from retain.sim import Episode
+from retain.worlds import TABLETOP, Episode, World
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,14 @@ Done = Callable[[Job, list[Outcome]], None]
 
 @dataclass
 class _Worker:
+    world: World
     arena: Arena
     source: Source | None = None
     player: Player | None = None
 
     def run(self, job: Job, finished: Callable[[], None] | None = None) -> list[Outcome]:
         if self.player is None or self.source != job.source:
-            self.source, self.player = job.source, job.source.open()
+            self.source, self.player = job.source, job.source.open(self.world)
         return run_episodes(self.player, [episode for _, episode in job.episodes], self.arena, finished)
 
 
@@ -51,6 +52,7 @@ class _Worker:
 class _Process:
     """What a worker process keeps between jobs."""
 
+    world: World = TABLETOP
     sims: int = 1
     worker: _Worker | None = None
 
@@ -58,11 +60,14 @@ class _Process:
 _process = _Process()
 
 
-def run_jobs(jobs: Sequence[Job], *, workers: int, sims: int, done: Done, finished: Callable[[int], None]) -> None:
+def run_jobs(
+    jobs: Sequence[Job], *, world: World, workers: int, sims: int, done: Done, finished: Callable[[int], None]
+) -> None:
     """Carry out jobs, in this process or in several.
 
     Args:
         jobs: In an order in which neighbours share a policy.
+        world: Where they are played.
         workers: Processes; 1 means this one.
         sims: Simulations beside each other per process.
         done: Receives each job's outcomes, in any order.
@@ -72,13 +77,14 @@ def run_jobs(jobs: Sequence[Job], *, workers: int, sims: int, done: Done, finish
         EvaluationError: A worker died.
     """
     if workers == 1:
-        with Arena(sims) as arena:
-            worker = _Worker(arena)
+        with Arena(world, sims) as arena:
+            worker = _Worker(world, arena)
             for job in jobs:
                 done(job, worker.run(job, lambda: finished(1)))
         return
     # Spawned, not forked: a child must not inherit threads of torch or a rendering context.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(sims,)) as pool:
+    start = (world, sims)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=start) as pool:
         futures = {pool.submit(_run_in_process, job): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -91,15 +97,15 @@ def run_jobs(jobs: Sequence[Job], *, workers: int, sims: int, done: Done, finish
             raise
 
 
-def _start(sims: int) -> None:
-    _process.sims = sims
+def _start(world: World, sims: int) -> None:
+    _process.world, _process.sims = world, sims
 
 
 def _run_in_process(job: Job) -> list[Outcome]:
     if _process.worker is None:
-        arena = Arena(_process.sims)
+        arena = Arena(_process.world, _process.sims)
         arena.prepare(job.episodes[0][1])
         # Registered after the first picture, it runs before the renderer's own exit handler pulls the display away.
         atexit.register(arena.close)
-        _process.worker = _Worker(arena)
+        _process.worker = _Worker(_process.world, arena)
     return _process.worker.run(job)

@@ -111,15 +111,20 @@ class Renderer:
         _open.add(self)
         _close_at_exit()
 
-    def render(self, data: mujoco.MjData, camera: str) -> npt.NDArray[np.uint8]:
-        """A picture of the current state: RGB, shape (size, size, 3), first row at the top."""
+    def render(self, data: mujoco.MjData, camera: str, model: mujoco.MjModel | None = None) -> npt.NDArray[np.uint8]:
+        """A picture of the current state: RGB, shape (size, size, 3), first row at the top.
+
+        Args:
+            data: The state.
+            camera: The camera's name.
+            model: The state's model where it is another one with the same meshes and textures.
+        """
+        model = model or self._model
         # mj_step leaves the poses of the step's start behind; a picture shows those of the current qpos.
-        mujoco.mj_kinematics(self._model, data)
+        mujoco.mj_kinematics(model, data)
         self._gl.make_current()
-        self._camera.fixedcamid = self._model.cam(camera).id
-        mujoco.mjv_updateScene(
-            self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
-        )
+        self._camera.fixedcamid = model.cam(camera).id
+        mujoco.mjv_updateScene(model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene)
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
         return np.ascontiguousarray(self._pixels[::-1])

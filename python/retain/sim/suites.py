@@ -14,6 +14,7 @@ import numpy as np
 from retain.errors import SimulationError
 from retain.sim.skill import COLORS, PRETRAINING, RELATIONS, Skill
 from retain.sim.variation import PRETRAINING_VARIATION, Region, Variation
+from retain.sim.wording import instruction
 
 ID_REGION: Final[Region] = (-0.15, -0.07, 0.05, 0.13)
 """The 8 × 8 cm patch, far left, in which demonstrations are given."""
@@ -41,6 +42,11 @@ class Episode:
     skill: Skill
     variation: Variation
     seed: int
+
+    @property
+    def task(self) -> str:
+        """The skill in canonical words."""
+        return instruction(self.skill)
 
 
 def id_variation(skill: Skill) -> Variation:
@@ -128,7 +134,7 @@ def pretraining(n: int, seed: int, first: int = 0) -> list[Episode]:
     skills = {verb: [skill for skill in PRETRAINING if skill.verb == verb] for verb in verbs}
     drawn = []
     for index in range(first, first + n):
-        scene_seed = _seed("pretraining", seed, index)
+        scene_seed = episode_seed("pretraining", seed, index)
         rng = np.random.default_rng([scene_seed, 2])
         candidates = skills[str(rng.choice(verbs, p=list(VERB_SHARES.values())))]
         drawn.append(Episode(candidates[int(rng.integers(len(candidates)))], PRETRAINING_VARIATION, scene_seed))
@@ -136,8 +142,9 @@ def pretraining(n: int, seed: int, first: int = 0) -> list[Episode]:
 
 
 def _numbered(cases: list[Case], stream: str, n: int, seed: int, first: int = 0) -> list[Episode]:
-    return [Episode(*cases[index % len(cases)], _seed(stream, seed, index)) for index in range(first, first + n)]
+    return [Episode(*cases[index % len(cases)], episode_seed(stream, seed, index)) for index in range(first, first + n)]
 
 
-def _seed(stream: str, seed: int, index: int) -> int:
+def episode_seed(stream: str, seed: int, index: int) -> int:
+    """The seed of one episode: of the stream's name, the evaluation's seed and the index, and of nothing else."""
     return int(np.random.SeedSequence([zlib.crc32(stream.encode()), seed, index]).generate_state(1)[0])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from retain.evaluate import evaluate
 from retain.evaluate.source import BundleSource, PolicySource
-from retain.sim import DEMO_SKILL, Tabletop, episodes
+from retain.sim import DEMO_SKILL, episodes
+from retain.worlds.tabletop import TabletopSimulation
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -21,9 +22,9 @@ def bundle(policy_directory, tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_bundle_plans_what_its_policy_plans(policy_directory, bundle):
-    sims = [Tabletop() for _ in range(3)]
+    sims = [TabletopSimulation() for _ in range(3)]
     for sim, episode in zip(sims, episodes("generalist", DEMO_SKILL, 3, seed=0), strict=True):
-        sim.reset(episode.skill, episode.variation, episode.seed)
+        sim.reset(episode)
     noise = np.random.default_rng(0).standard_normal((3, 8, 7), dtype=np.float32)
     in_torch = PolicySource(policy_directory).open()
     in_cpp = BundleSource(bundle).open()

@@ -10,6 +10,7 @@ from retain.evaluate.rollout import Arena, run_episodes
 from retain.evaluate.source import ExpertSource, PolicySource
 from retain.sim import DEMO_SKILL, Skill, episodes
 from retain.sim.arm import CHANNELS
+from retain.worlds import TABLETOP
 
 REACH = Skill("reach", "red")
 
@@ -45,7 +46,7 @@ def test_every_policy_does_the_same_episodes(outcomes_of_one):
 def test_an_outcome_does_not_depend_on_which_episodes_are_run_with_it():
     plan = episodes("generalist", DEMO_SKILL, 6, seed=3)
     player = ExpertSource().open()
-    with Arena(4) as arena:
+    with Arena(TABLETOP, 4) as arena:
         together = run_episodes(player, plan, arena)
         assert run_episodes(player, plan[4:5], arena) == together[4:5]
 
@@ -102,10 +103,12 @@ def test_results_of_another_run_are_refused(tmp_path, policy_directory):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"cameras": (("wrist", 64, 64),)}, "the policy sees wrist 64x64; the tabletop has one square camera, front"),
+        ({"cameras": (("wrist", 64, 64),)}, "the policy sees wrist 64x64; tabletop has square pictures of front"),
         ({"cameras": (("front", 48, 64),)}, "front 48x64"),
-        ({"action": CHANNELS[:-1]}, "the policy's action is .*; the tabletop's arm has .*suction"),
-        ({"dt_s": 0.05}, r"the policy's rows are 0\.05 s long; the tabletop's are 0\.1 s"),
+        ({"cameras": ()}, "the policy sees no camera"),
+        ({"state": (*CHANNELS, "torque")}, "the policy measures .*torque; tabletop measures .*suction"),
+        ({"action": CHANNELS[:-1]}, "the policy commands .*; tabletop takes .*suction"),
+        ({"dt_s": 0.05}, r"the policy's rows are 0\.05 s long; those of tabletop are 0\.1 s"),
     ],
 )
 def test_a_policy_for_another_robot_is_refused(change, sentence):
@@ -118,13 +121,13 @@ def test_a_policy_for_another_robot_is_refused(change, sentence):
         "n_action_steps": 8,
     }
     with pytest.raises(EvaluationError, match=sentence):
-        ChunkPlayer(None, Interface(**fits | change))
+        ChunkPlayer(None, Interface(**fits | change), TABLETOP)
 
 
 def test_impossible_requests_are_one_sentence(policy_directory):
     with pytest.raises(EvaluationError, match="n = 0"):
         evaluate({"expert": ExpertSource()}, ["id"], REACH, 0)
-    with pytest.raises(EvaluationError, match="there is no suite 'ood'; expected some of id, ood-val"):
+    with pytest.raises(EvaluationError, match="there is no suite 'ood' in tabletop; expected some of id, ood-val"):
         evaluate({"expert": ExpertSource()}, ["ood"], REACH, 1)
     with pytest.raises(EvaluationError, match="n_action_steps is 99"):
         evaluate({"base": PolicySource(policy_directory, 99)}, ["id"], REACH, 1)
