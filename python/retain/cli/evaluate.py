@@ -1,4 +1,4 @@
-"""retain evaluate: success rates of policies on the tabletop's suites."""
+"""retain evaluate: success rates of policies on the suites of a world."""
 
 import argparse
 from pathlib import Path
@@ -11,15 +11,16 @@ if TYPE_CHECKING:
     from retain.evaluate.source import Source
 
 NAME = "evaluate"
-HELP = "Measure success rates of policies or bundles on suites of tabletop episodes, paired and with intervals."
+HELP = "Measure success rates of policies or bundles on suites of simulated episodes, paired and with intervals."
 EXAMPLES = """\
 examples:
   retain evaluate compact-base --suites generalist -n 200 --workers 2
   retain evaluate compact-base runs/place runs/merged --skill "place the red block near right" \\
       --suites id,ood-val,generalist -n 100 --workers 2 -o results.json
   retain evaluate base=compact-base merged=bundle/ --suites ood-position -n 50 --json
+  retain evaluate expert mt10-base push-policy --world metaworld --skill push-v3 --suites id,ood-position,generalist
 
-suites:
+suites of the tabletop (docs/worlds.md has those of the other worlds):
   id               the skill where it was demonstrated: a narrow patch, the same look and words
   ood-val          elsewhere on the table, for choosing α and nothing else
   ood-position     elsewhere still, for testing
@@ -43,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME=]POLICY",
         help="policy directory, bundle, compact-base or expert",
     )
-    add("--skill", default="place the red block near right", help="the finetuned skill in words (default: %(default)s)")
+    add("--world", default="tabletop", metavar="NAME", help="tabletop, metaworld or libero (default: %(default)s)")
+    add(
+        "--skill",
+        default="place the red block near right",
+        help="the finetuned skill: in words, or a benchmark's task (default: %(default)s)",
+    )
     add("--suites", default="id,ood-val,generalist", help="comma-separated, see below (default: %(default)s)")
     add("-n", type=int, default=100, metavar="N", help="episodes per suite (default: %(default)s)")
     add("--seed", type=int, default=0, help="decides the episodes (default: %(default)s)")
@@ -56,14 +62,22 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print."""
     from retain.evaluate import evaluate, summary
     from retain.evaluate.report import comparison_table, rate_table
-    from retain.sim import parse_instruction
+    from retain.worlds import find_world
 
+    world = find_world(args.world)
     policies = _named(args.policies)
     suites = [suite.strip() for suite in args.suites.split(",") if suite.strip()]
-    skill = parse_instruction(args.skill)
     with console.progress("evaluating", total=len(policies) * len(suites) * args.n) as advance:
         result = evaluate(
-            policies, suites, skill, args.n, seed=args.seed, workers=args.workers, path=args.output, progress=advance
+            policies,
+            suites,
+            args.skill,
+            args.n,
+            world=world,
+            seed=args.seed,
+            workers=args.workers,
+            path=args.output,
+            progress=advance,
         )
     if args.json:
         console.emit_json(summary(result))

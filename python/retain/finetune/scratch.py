@@ -29,7 +29,8 @@ def scratch_policy(dataset: "Dataset", config: CompactConfig, seed: int) -> tupl
     """Build an untrained policy for a dataset.
 
     A channel whose recorded action takes no more than two values is a switch: absolute, held over its row, unit 1. All
-    others are joints [rad]: relative to the measured joint, interpolated linearly.
+    others are relative to the measured channel and interpolated linearly: lengths where the name ends in _m, openings
+    and efforts without a unit where it begins with gripper, else joints [rad].
 
     Args:
         dataset: Gives cameras, channels, rate, statistics and the words to know.
@@ -55,11 +56,11 @@ def scratch_policy(dataset: "Dataset", config: CompactConfig, seed: int) -> tupl
             for name, feature in dataset.features.items()
             if name.startswith(IMAGES)
         ),
-        state=tuple(Channel(name, "1" if name in switches else "rad") for name in state_names),
+        state=tuple(Channel(name, "1" if name in switches else _unit(name)) for name in state_names),
         action=tuple(
             ActionChannel(name, "1", "absolute", "hold")
             if name in switches
-            else ActionChannel(name, "rad", "delta", "linear")
+            else ActionChannel(name, _unit(name), "delta", "linear")
             for name in action_names
         ),
         dt_s=1 / dataset.fps,
@@ -76,6 +77,12 @@ def scratch_policy(dataset: "Dataset", config: CompactConfig, seed: int) -> tupl
     tokenizer = train_tokenizer(frames.tasks, vocabulary=config.vocabulary, max_tokens=spec.max_tokens)
     torch.manual_seed(seed)
     return CompactPolicy(spec, config, tokenizer), frames
+
+
+def _unit(name: str) -> str:
+    if name.endswith("_m"):
+        return "m"
+    return "1" if name.startswith("gripper") else "rad"
 
 
 def _identity(channels: int) -> Affine:

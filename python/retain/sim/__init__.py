@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from retain.sim.environment import TabletopEnv
     from retain.sim.experts import expert_action
     from retain.sim.handover import SceneHandover
-    from retain.sim.record import Recording, record_episode, record_episodes
+    from retain.sim.record import record_episode, record_episodes
+    from retain.sim.recording import Recording
     from retain.sim.tabletop import MAX_STEPS, Tabletop
 
 __all__ = [
@@ -50,7 +51,7 @@ __all__ = [
 # These need MuJoCo; skills, suites and wordings do not.
 _NEEDS_SIMULATOR = {
     "MAX_STEPS": "tabletop",
-    "Recording": "record",
+    "Recording": "recording",
     "SceneHandover": "handover",
     "Tabletop": "tabletop",
     "TabletopEnv": "environment",

@@ -1,18 +1,12 @@
 """An expert's episodes as frames: what the robot saw, where it was, what the expert would do there."""
 
-import signal
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from retain.sim.experts import CupCommand, expert_command, joint_action
+from retain.sim.recording import Recording, recorded_in_processes
 from retain.sim.suites import Episode
 from retain.sim.tabletop import MAX_STEPS, Tabletop
 
@@ -22,23 +16,6 @@ ACTION: Final = "action"
 
 TAIL_STEPS: Final = 5
 """Steps recorded after success: what to do when it is done."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One episode.
-
-    Attributes:
-        task: The instruction.
-        frames: Feature → array with the T steps first: the image uint8 (T, H, W, 3), state and action float32 (T, 7).
-        success: Whether the skill was done within the cap.
-        steps: Steps until success, or the cap.
-    """
-
-    task: str
-    frames: dict[str, npt.NDArray[np.uint8] | npt.NDArray[np.float32]]
-    success: bool
-    steps: int
 
 
 def record_episode(sim: Tabletop, episode: Episode, noise: float = 0.0) -> Recording:
@@ -73,7 +50,6 @@ def record_episode(sim: Tabletop, episode: Episode, noise: float = 0.0) -> Recor
     )
 
 
-_WINDOW: Final = 16
 _worker: dict[str, Tabletop] = {}
 
 
@@ -93,31 +69,7 @@ def record_episodes(jobs: Sequence[tuple[Episode, float]], size: int, workers: i
         finally:
             sim.close()
         return
-    # A forked child would inherit this process's OpenGL context, which cannot be shared.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (size,))
-    resource_tracker.ensure_running()
-    try:
-        # Never more than a window of episodes waits to be consumed: frames are large.
-        waiting: deque[Future[Recording]] = deque()
-        for job in jobs:
-            if len(waiting) == _WINDOW * workers:
-                yield waiting.popleft().result()
-            with _interrupts_blocked():
-                waiting.append(pool.submit(_record_in_worker, job))
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Processes started inside never see Ctrl-C, not even while they start: this process tells them when to stop."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    yield from recorded_in_processes(_record_in_worker, jobs, workers=workers, start=_start_worker, arguments=(size,))
 
 
 def _start_worker(size: int) -> None:

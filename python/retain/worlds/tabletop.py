@@ -6,7 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retain.sim import CHANNELS, SUITES, Episode, demonstrations, episodes, instruction, parse_instruction
+from retain.errors import SimulationError
+from retain.sim import (
+    CHANNELS,
+    HELD_OUT,
+    SUITES,
+    Episode,
+    demonstrations,
+    episodes,
+    instruction,
+    parse_instruction,
+    pretraining,
+)
 from retain.worlds.world import Floats
 
 CAMERA = "front"
@@ -41,6 +52,18 @@ class TabletopWorld:
     def demonstrations(self, skill: str, n: int, seed: int, first: int = 0) -> Sequence[Episode]:
         """See `retain.sim.demonstrations`."""
         return demonstrations(parse_instruction(skill), n, seed, first)
+
+    def pretraining(self, n: int, seed: int, first: int = 0, without: str | None = None) -> Sequence[Episode]:
+        """See `retain.sim.pretraining`.
+
+        Raises:
+            SimulationError: A skill is to be left out; which ones are is fixed.
+        """
+        if without is not None:
+            raise SimulationError(
+                f"the tabletop's pretraining mix is fixed; it leaves out {', '.join(map(instruction, HELD_OUT))}"
+            )
+        return pretraining(n, seed, first)
 
     def stage(self) -> "TabletopStage":
         """Tabletops share nothing."""

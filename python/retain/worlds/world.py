@@ -121,6 +121,13 @@ class World(Protocol):
             SimulationError: There is no such skill, or nobody here who could demonstrate it.
         """
 
+    def pretraining(self, n: int, seed: int, first: int = 0, without: str | None = None) -> Sequence[Episode]:
+        """Episodes number `first` … `first + n` of the mix that a base is trained on, without one skill.
+
+        Raises:
+            SimulationError: There is no such skill or no such mix.
+        """
+
     def stage(self) -> Stage:
         """Load the simulator.
 
