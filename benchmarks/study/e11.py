@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from retain.evaluate.player import Floats, Player
 from retain.evaluate.source import torch_player
 from retain.policy import Policy, load_policy, resolve
+from retain.worlds import TABLETOP, World
 from safetensors.numpy import load_file
 
 from study.measure import COMPONENTS, Candidate, Cell, measure, merged
@@ -44,9 +45,10 @@ class OutputMean:
     finetuned: Path
     alpha: float
 
-    def open(self) -> Player:
+    def open(self, world: World = TABLETOP) -> Player:
         """Load both."""
-        return torch_player(cast(Policy, _Both(load_policy(BASE), load_policy(self.finetuned), self.alpha)))
+        both = _Both(load_policy(BASE), load_policy(self.finetuned), self.alpha)
+        return torch_player(cast(Policy, both), world=world)
 
     def fingerprint(self) -> str:
         """The key."""

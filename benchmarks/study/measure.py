@@ -11,6 +11,7 @@ from retain.evaluate.source import torch_player
 from retain.evaluate.workers import Job, run_jobs
 from retain.policy import load_policy, resolve
 from retain.sim import episodes, parse_instruction
+from retain.worlds import TABLETOP, World
 
 from study.pieces import WORK
 from study.protocol import BASE, episode_seed
@@ -38,7 +39,7 @@ class Candidate:
     alpha: tuple[tuple[str, float], ...] = ()
     recipe: tuple[tuple[str, Any], ...] = ()
 
-    def open(self) -> Player:
+    def open(self, world: World = TABLETOP) -> Player:
         """Load the base and merge into it."""
         import torch
         from retain.merge.into import into
@@ -48,7 +49,7 @@ class Candidate:
         if self.finetuned:
             ends = list(self.finetuned) if len(self.finetuned) > 1 else self.finetuned[0]
             into(policy, resolve(self.base), ends, dict(self.alpha), threads=1, **dict(self.recipe))
-        return torch_player(policy)
+        return torch_player(policy, world=world)
 
     def fingerprint(self) -> str:
         """The key: it names everything that decides the policy."""

@@ -61,17 +61,23 @@ _process = _Process()
 
 
 def run_jobs(
-    jobs: Sequence[Job], *, world: World, workers: int, sims: int, done: Done, finished: Callable[[int], None]
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    sims: int,
+    done: Done,
+    finished: Callable[[int], None],
+    world: World = TABLETOP,
 ) -> None:
     """Carry out jobs, in this process or in several.
 
     Args:
         jobs: In an order in which neighbours share a policy.
-        world: Where they are played.
         workers: Processes; 1 means this one.
         sims: Simulations beside each other per process.
         done: Receives each job's outcomes, in any order.
         finished: Called with the number of episodes just done.
+        world: Where the episodes are played.
 
     Raises:
         EvaluationError: A worker died.
