@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from retain.evaluate import Outcome
+from retain.evaluate.jobs import Job
 from retain.evaluate.player import Player
 from retain.evaluate.source import torch_player
-from retain.evaluate.workers import Job, run_jobs
+from retain.evaluate.workers import run_jobs
 from retain.policy import load_policy, resolve
 from retain.sim import episodes, parse_instruction
 from retain.worlds import TABLETOP, World

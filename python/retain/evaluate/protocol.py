@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from retain.errors import EvaluationError
+from retain.evaluate.jobs import Job
 from retain.evaluate.result import EvaluationResult, PolicyOutcomes, load_result
 from retain.evaluate.rollout import Outcome
 from retain.evaluate.source import Source
-from retain.evaluate.workers import Job, run_jobs
+from retain.evaluate.workers import run_jobs
 from retain.sim import Skill, instruction
 from retain.worlds import TABLETOP, Episode, World
 
@@ -19,27 +20,29 @@ def evaluate(
     policies: Mapping[str, Source],
     suites: Sequence[str],
     skill: Skill | str,
-    n: int,
+    n: int | Mapping[str, int],
     *,
     world: World = TABLETOP,
     seed: int = 0,
     workers: int = 1,
+    ray: str | None = None,
     sims: int = SIMS_PER_WORKER,
     path: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> EvaluationResult:
     """Evaluate policies on suites.
 
-    The counts do not depend on `workers`, on `sims`, on the order of policies, or on how often the run was interrupted.
+    The counts do not depend on `workers`, `ray` or `sims`, on the order of policies, or on how often it was interrupted.
 
     Args:
         policies: Name → where the policy comes from.
         suites: Names of the world's suites.
         skill: What the suites are about, in the world's words, or one of the tabletop's skills.
-        n: Episodes per suite.
+        n: Episodes per suite, the same for all or by suite.
         world: Where the policies play.
         seed: Decides the episodes; the same for every policy.
         workers: Processes.
+        ray: Address of a Ray cluster that plays the episodes instead; "local" starts one on this machine.
         sims: Simulations beside each other per process.
         path: Where results are kept as they come. Episodes that this file already holds are not run again.
         progress: Called with the number of episodes just done, those found in the file included.
@@ -47,14 +50,17 @@ def evaluate(
     Raises:
         EvaluationError: A number is impossible, a policy does not fit the world, or the file is of another run.
     """
-    if min(n, workers, sims) < 1:
+    sizes = dict.fromkeys(suites, n) if isinstance(n, int) else dict(n)
+    if without := [suite for suite in suites if suite not in sizes]:
+        raise EvaluationError(f"n says nothing of the suite {without[0]!r}; give it a number of episodes as well")
+    if min(*sizes.values(), workers, sims) < 1:
         raise EvaluationError(f"n = {n}, workers = {workers}, sims = {sims}; expected at least 1 of each")
     if unknown := [suite for suite in suites if suite not in world.suites]:
         raise EvaluationError(
             f"there is no suite {unknown[0]!r} in {world.name}; expected some of {', '.join(world.suites)}"
         )
     words = world.canonical(skill if isinstance(skill, str) else instruction(skill))
-    plan = {suite: world.episodes(suite, words, n, seed) for suite in suites}
+    plan = {suite: world.episodes(suite, words, sizes[suite], seed) for suite in suites}
     result = _begin(path, words, seed)
     _adopt(result, {name: source.fingerprint() for name, source in policies.items()}, path)
     advance = progress or (lambda count: None)
@@ -63,9 +69,9 @@ def evaluate(
         for suite in suites:
             cell = result.policies[name].suites.setdefault(suite, {})
             _check_same_episodes(cell, plan[suite], suite, path)
-            missing = [index for index in range(n) if index not in cell]
-            advance(n - len(missing))
-            size = min(_JOB_EPISODES, -(-n // workers))
+            missing = [index for index in range(sizes[suite]) if index not in cell]
+            advance(sizes[suite] - len(missing))
+            size = min(_JOB_EPISODES, -(-sizes[suite] // workers))
             jobs += [
                 Job(name, suite, source, tuple((index, plan[suite][index]) for index in missing[at : at + size]))
                 for at in range(0, len(missing), size)
@@ -77,8 +83,8 @@ def evaluate(
         if path is not None:
             result.save(path)
 
-    run_jobs(jobs, world=world, workers=workers, sims=sims, done=keep, finished=advance)
-    return _only(result, list(policies), suites, n)
+    run_jobs(jobs, world=world, workers=workers, ray=ray, sims=sims, done=keep, finished=advance)
+    return _only(result, list(policies), {suite: sizes[suite] for suite in suites})
 
 
 def _begin(path: Path | None, skill: str, seed: int) -> EvaluationResult:
@@ -110,11 +116,11 @@ def _check_same_episodes(cell: Mapping[int, Outcome], plan: Sequence[Episode], s
             raise EvaluationError(f"{path} holds other episodes of {suite}: it has changed since; give another -o file")
 
 
-def _only(result: EvaluationResult, policies: Sequence[str], suites: Sequence[str], n: int) -> EvaluationResult:
+def _only(result: EvaluationResult, policies: Sequence[str], sizes: Mapping[str, int]) -> EvaluationResult:
     """What was asked for, without what else the file holds."""
     asked = EvaluationResult(result.skill, result.seed)
     for name in policies:
         kept = result.policies[name]
-        cells = {suite: {index: kept.suites[suite][index] for index in range(n)} for suite in suites}
+        cells = {suite: {index: kept.suites[suite][index] for index in range(n)} for suite, n in sizes.items()}
         asked.policies[name] = PolicyOutcomes(kept.fingerprint, cells)
     return asked

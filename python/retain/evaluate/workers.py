@@ -1,63 +1,19 @@
-"""Jobs over processes: each worker has its own simulations and keeps the policy it used last."""
+"""Where jobs are done: in this process, in several, or on a Ray cluster. The outcomes are the same."""
 
 import atexit
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from multiprocessing import get_context
 
 from retain.errors import EvaluationError
-from retain.evaluate.player import Player
-from retain.evaluate.rollout import Arena, Outcome, run_episodes
-from retain.evaluate.source import Source
-from retain.worlds import TABLETOP, Episode, World
+from retain.evaluate.jobs import Done, Job, Worker
+from retain.evaluate.on_ray import run_on_ray
+from retain.evaluate.rollout import Outcome
+from retain.worlds import TABLETOP, World
 
-
-@dataclass(frozen=True)
-class Job:
-    """Episodes of one suite for one policy.
-
-    Attributes:
-        policy: The policy's name in the evaluation.
-        suite: The suite's name.
-        source: Opens the policy.
-        episodes: What to do, each with its index in the suite.
-    """
-
-    policy: str
-    suite: str
-    source: Source
-    episodes: tuple[tuple[int, Episode], ...]
-
-
-Done = Callable[[Job, list[Outcome]], None]
-"""Called in the parent for each finished job."""
-
-
-@dataclass
-class _Worker:
-    world: World
-    arena: Arena
-    source: Source | None = None
-    player: Player | None = None
-
-    def run(self, job: Job, finished: Callable[[], None] | None = None) -> list[Outcome]:
-        if self.player is None or self.source != job.source:
-            self.source, self.player = job.source, job.source.open(self.world)
-        return run_episodes(self.player, [episode for _, episode in job.episodes], self.arena, finished)
-
-
-@dataclass
-class _Process:
-    """What a worker process keeps between jobs."""
-
-    world: World = TABLETOP
-    sims: int = 1
-    worker: _Worker | None = None
-
-
-_process = _Process()
+Finished = Callable[[int], None]
+"""Called with the number of episodes just done."""
 
 
 def run_jobs(
@@ -66,10 +22,11 @@ def run_jobs(
     workers: int,
     sims: int,
     done: Done,
-    finished: Callable[[int], None],
+    finished: Finished,
     world: World = TABLETOP,
+    ray: str | None = None,
 ) -> None:
-    """Carry out jobs, in this process or in several.
+    """Carry out jobs.
 
     Args:
         jobs: In an order in which neighbours share a policy.
@@ -78,16 +35,29 @@ def run_jobs(
         done: Receives each job's outcomes, in any order.
         finished: Called with the number of episodes just done.
         world: Where the episodes are played.
+        ray: Address of a Ray cluster that does them instead, "local" for one on this machine with `workers` processors.
 
     Raises:
-        EvaluationError: A worker died.
+        EvaluationError: A worker died, or the cluster cannot be reached.
     """
-    if workers == 1:
-        with Arena(world, sims) as arena:
-            worker = _Worker(world, arena)
-            for job in jobs:
-                done(job, worker.run(job, lambda: finished(1)))
-        return
+    if ray is not None:
+        run_on_ray(jobs, ray, workers=workers, sims=sims, done=done, finished=finished, world=world)
+    elif workers == 1:
+        _run_here(jobs, sims, done, finished, world)
+    else:
+        _run_in_processes(jobs, workers, sims, done, finished, world)
+
+
+def _run_here(jobs: Sequence[Job], sims: int, done: Done, finished: Finished, world: World) -> None:
+    worker = Worker(world, sims)
+    with worker.arena:
+        for job in jobs:
+            done(job, worker.run(job, lambda: finished(1)))
+
+
+def _run_in_processes(
+    jobs: Sequence[Job], workers: int, sims: int, done: Done, finished: Finished, world: World
+) -> None:
     # Spawned, not forked: a child must not inherit threads of torch or a rendering context.
     start = (world, sims)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=start) as pool:
@@ -103,15 +73,19 @@ def run_jobs(
             raise
 
 
+_process: dict[str, Worker] = {}
+"""What a worker process keeps between jobs."""
+
+
 def _start(world: World, sims: int) -> None:
-    _process.world, _process.sims = world, sims
+    _process["worker"] = Worker(world, sims)
 
 
 def _run_in_process(job: Job) -> list[Outcome]:
-    if _process.worker is None:
-        arena = Arena(_process.world, _process.sims)
-        arena.prepare(job.episodes[0][1])
+    worker = _process["worker"]
+    if not _process.get("prepared"):
+        worker.arena.prepare(job.episodes[0][1])
         # Registered after the first picture, it runs before the renderer's own exit handler pulls the display away.
-        atexit.register(arena.close)
-        _process.worker = _Worker(_process.world, arena)
-    return _process.worker.run(job)
+        atexit.register(worker.arena.close)
+        _process["prepared"] = worker
+    return worker.run(job)
