@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from retain.data import Dataset
 from retain.errors import EvaluationError
-from retain.finetune.chunks import Frames, read_frames
+from retain.finetune.chunks import Frames, read_frames, read_pictures
 from retain.policy import Batch, Policy
 
 
@@ -45,14 +45,16 @@ def observe(dataset: Dataset, policy: Policy, count: int, seed: int) -> Observat
     """
     if count < 1:
         raise EvaluationError(f"found {count} frames to look at; expected at least 1")
-    frames = read_frames(dataset, policy.spec)
-    drawn = np.random.default_rng(seed).permutation(len(frames))[:count]
-    return _observations(frames, np.sort(drawn), policy)
+    frames = read_frames(dataset, policy.spec, pictures=False)
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(frames))[:count])
+    # Old data may be larger than memory: only what was drawn is decoded.
+    return _observations(frames, read_pictures(dataset, policy.spec, drawn), drawn, policy)
 
 
-def _observations(frames: Frames, drawn: NDArray[np.int64], policy: Policy) -> Observations:
+def _observations(
+    frames: Frames, pictures: list[NDArray[np.uint8]], drawn: NDArray[np.int64], policy: Policy
+) -> Observations:
     spec = policy.spec
-    pictures = [recorded[drawn] for recorded in frames.images]
     state = frames.state[drawn]
     instructions = [frames.tasks[task] for task in frames.task_index[drawn]]
     tokens, mask = policy.encode(instructions)

@@ -61,8 +61,13 @@ class Frames:
         return rows
 
 
-def read_frames(dataset: "Dataset", spec: PolicySpec) -> Frames:
+def read_frames(dataset: "Dataset", spec: PolicySpec, *, pictures: bool = True) -> Frames:
     """Load what the policy needs of a dataset.
+
+    Args:
+        dataset: Where from.
+        spec: The policy's channels, rate and cameras.
+        pictures: Whether to decode all pictures; without them `images` is empty (see `read_pictures`).
 
     Raises:
         DatasetError: A camera or channel of the policy is missing, or rate, picture size or a value does not fit.
@@ -70,6 +75,35 @@ def read_frames(dataset: "Dataset", spec: PolicySpec) -> Frames:
     rate = 1 / spec.dt_s
     if abs(dataset.fps - rate) > 1e-6 * rate:
         raise DatasetError(f"{dataset.path} has {dataset.fps} frames/s, the policy acts at {rate:g} Hz")
+    episode = dataset.episode_index
+    # Frames of an episode are adjacent; its last frame is where the next episode's first one would go.
+    last = np.searchsorted(episode, episode, side="right") - 1
+    return Frames(
+        images=read_pictures(dataset, spec) if pictures else [],
+        state=_column(dataset, STATE, [channel.name for channel in spec.state]),
+        actions=_column(dataset, ACTION, [channel.name for channel in spec.action]),
+        last=last.astype(np.int64),
+        tasks=list(dataset.tasks),
+        task_index=dataset.task_index,
+    )
+
+
+def read_pictures(
+    dataset: "Dataset", spec: PolicySpec, indices: npt.NDArray[np.int64] | None = None
+) -> list[npt.NDArray[np.uint8]]:
+    """Decode the policy's pictures of some frames, or of all.
+
+    Args:
+        dataset: Where from.
+        spec: The policy's cameras.
+        indices: int64 (n,), which frames; None for all.
+
+    Returns:
+        Per camera in the spec's order, uint8 (n, H, W, 3).
+
+    Raises:
+        DatasetError: A camera of the policy is missing, or its picture size does not fit.
+    """
     images = []
     for camera in spec.cameras:
         name = IMAGES + camera.role
@@ -79,18 +113,8 @@ def read_frames(dataset: "Dataset", spec: PolicySpec) -> Frames:
         shape = dataset.features[name].shape
         if tuple(shape) != (camera.height, camera.width, 3):
             raise DatasetError(f"{dataset.path}: {name} is {list(shape)}, expected {[camera.height, camera.width, 3]}")
-        images.append(dataset.images(name))
-    episode = dataset.episode_index
-    # Frames of an episode are adjacent; its last frame is where the next episode's first one would go.
-    last = np.searchsorted(episode, episode, side="right") - 1
-    return Frames(
-        images=images,
-        state=_column(dataset, STATE, [channel.name for channel in spec.state]),
-        actions=_column(dataset, ACTION, [channel.name for channel in spec.action]),
-        last=last.astype(np.int64),
-        tasks=list(dataset.tasks),
-        task_index=dataset.task_index,
-    )
+        images.append(dataset.images(name, indices))
+    return images
 
 
 def relative_rows(frames: Frames, spec: PolicySpec) -> FloatArray:
