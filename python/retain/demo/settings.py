@@ -6,9 +6,6 @@ from pathlib import Path
 TEST_SUITES = ("id", "ood-position", "ood-distractor", "ood-appearance", "ood-combined", "wording", "generalist")
 """What the main table reports. `ood-val` is not among them: α is chosen on it."""
 
-LINE = tuple(step / 10 for step in range(11))
-"""α of the sweep over all weights together."""
-
 
 @dataclass(frozen=True)
 class DemoSettings:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retain.bundle import Bundle
+from retain.choose import GENERALIST, VALIDATION, Choice, Rollouts, Sweep, by_component, choose, line, planned, sweep
+from retain.choose.plots import plot_alpha_curve
 from retain.demo.commands import Say, run_command
 from retain.demo.drive import Drive, drive
-from retain.demo.page import Section, render
-from retain.demo.settings import LINE, TEST_SUITES, DemoSettings
+from retain.demo.settings import TEST_SUITES, DemoSettings
 from retain.demo.telling import (
     Story,
     difference_table,
@@ -23,9 +24,9 @@ from retain.demo.telling import (
 )
 from retain.errors import ConfigError
 from retain.evaluate import EvaluationResult, evaluate
-from retain.evaluate.plots import plot_alpha_curve, plot_commands, plot_film_strip, plot_main_table
-from retain.evaluate.source import BundleSource, PolicySource, Source, alpha_pairs
-from retain.evaluate.sweep import GENERALIST, VALIDATION, Choice, Sweep, by_component, choose, line, sweep
+from retain.evaluate.plots import plot_commands, plot_film_strip, plot_main_table
+from retain.evaluate.source import BundleSource, PolicySource, Source
+from retain.page import Section, render
 from retain.policy import resolve
 from retain.sim import LIMITS, parse_instruction
 from retain.sim.arm import JOINTS
@@ -108,15 +109,14 @@ def _finetune(settings: DemoSettings, say: Say) -> str:
 
 def _choose(settings: DemoSettings, say: Say, progress: Progress) -> tuple[Sweep, Choice]:
     say(f"sweeping α on {VALIDATION} and {GENERALIST}: all weights together, then one component at a time")
-    alphas = [*line(LINE), *by_component()]
-    suites = ("id", VALIDATION, GENERALIST)
-    count = len(set(map(alpha_pairs, alphas))) * len(suites) * settings.sweep_episodes
+    alphas = [*line(), *by_component()]
+    rollouts = Rollouts(
+        resolve(settings.base), settings.finetuned, parse_instruction(settings.skill), settings.sweep_episodes,
+        seed=settings.seed + 1, workers=settings.workers, path=settings.sweep,
+    )  # fmt: skip
+    count = len(planned(alphas)) * len(rollouts.suites) * rollouts.n
     with progress("sweeping α", count) as advance:
-        swept = sweep(
-            resolve(settings.base), settings.finetuned, alphas, suites,
-            skill=parse_instruction(settings.skill), n=settings.sweep_episodes, seed=settings.seed + 1,
-            workers=settings.workers, path=settings.sweep, progress=advance,
-        )  # fmt: skip
+        swept = sweep(rollouts, alphas, advance)
     choice = choose(swept)
     say(f"chosen: {choice.candidate.name}, because {choice.reason}")
     return swept, choice
@@ -181,7 +181,7 @@ def _components(swept: Sweep) -> EvaluationResult:
     ends = {"α = 0": "base", "α = 1": "finetuned"}
     kept = EvaluationResult(result.skill, result.seed)
     for candidate in swept.candidates:
-        if candidate.name in ends or len({value for _, value in candidate.alpha}) > 1:
+        if candidate.name in ends or candidate.uniform is None:
             kept.policies[ends.get(candidate.name, candidate.name)] = result.policies[candidate.name]
     return kept
 

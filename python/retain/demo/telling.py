@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retain.demo.drive import Drive
-from retain.demo.page import Table
 from retain.evaluate import EvaluationResult
 from retain.evaluate.statistics import Difference, Rate, compare
+from retain.page import Table
 
 OOD_TEST = ("ood-position", "ood-distractor", "ood-appearance", "ood-combined")
 

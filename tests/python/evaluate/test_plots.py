@@ -4,11 +4,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from retain.errors import EvaluationError
-from retain.evaluate.plots import plot_alpha_curve, plot_commands, plot_film_strip, plot_main_table
+from retain.evaluate.plots import plot_commands, plot_film_strip, plot_main_table
 from retain.evaluate.result import EvaluationResult, PolicyOutcomes
 from retain.evaluate.rollout import Outcome
-from retain.evaluate.source import alpha_pairs
-from retain.evaluate.sweep import Candidate, Sweep, choose
 
 pytest.importorskip("matplotlib")
 
@@ -26,34 +24,6 @@ def size_px(path):
 def outcomes(counts):
     cells = {s: {i: Outcome(i, "", i < c, 9) for i in range(20)} for s, c in zip(SUITES, counts, strict=True)}
     return PolicyOutcomes("", cells)
-
-
-def made_up_sweep():
-    candidates = tuple(Candidate(alpha_pairs(alpha)) for alpha in (0.0, 0.5, 1.0, {"language": 1.0}))
-    counts = [(0, 0, 19), (14, 12, 19), (20, 8, 12), (3, 3, 18)]
-    policies = {one.name: outcomes(count) for one, count in zip(candidates, counts, strict=True)}
-    return Sweep(candidates, EvaluationResult("reach the red block", 0, policies))
-
-
-def test_the_curve_over_alpha_leaves_out_components_and_says_its_finding(tmp_path, monkeypatch):
-    from retain.evaluate.plots import style
-
-    said = []
-    monkeypatch.setattr(style, "titled", lambda made, title, subtitle: said.append((title, subtitle)))
-    swept = made_up_sweep()
-    path = plot_alpha_curve(swept, tmp_path / "curve.png", choose(swept))
-    assert size_px(path) == (1350, 720)
-    title, subtitle = said[0]
-    assert title.startswith("α = 0.5 solves 60 % of the validation episodes")
-    assert title.endswith("the finetuned policy 40 %, the base 0 %; on old tasks 95 %, 60 % and 95 %")
-    assert "20 episodes per point" in subtitle
-
-
-def test_a_curve_needs_two_points(tmp_path):
-    swept = made_up_sweep()
-    with pytest.raises(EvaluationError, match="at least two"):
-        plot_alpha_curve(Sweep(swept.candidates[3:], swept.result), tmp_path / "curve.png")
-    assert not (tmp_path / "curve.png").exists()
 
 
 def test_the_main_table_grows_with_policies_and_suites(tmp_path):

@@ -1,8 +1,7 @@
 """Pictures that can be read alone: a title that says the finding, units, legends, colours for colour-blind eyes."""
 
-from retain.evaluate.plots.alpha_curve import plot_alpha_curve
 from retain.evaluate.plots.commands import CommandLog, plot_commands
 from retain.evaluate.plots.film_strip import plot_film_strip
 from retain.evaluate.plots.main_table import plot_main_table
 
-__all__ = ["CommandLog", "plot_alpha_curve", "plot_commands", "plot_film_strip", "plot_main_table"]
+__all__ = ["CommandLog", "plot_commands", "plot_film_strip", "plot_main_table"]

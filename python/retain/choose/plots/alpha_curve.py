@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from retain.choose.rule import Choice
+from retain.choose.sweep import Sweep
 from retain.errors import EvaluationError
 from retain.evaluate.plots import style
-from retain.evaluate.sweep import Choice, Sweep
 
 
 def plot_alpha_curve(swept: Sweep, path: Path, choice: Choice | None = None, title: str | None = None) -> Path:
@@ -19,9 +20,7 @@ def plot_alpha_curve(swept: Sweep, path: Path, choice: Choice | None = None, tit
     Raises:
         EvaluationError: Fewer than two candidates have one α for all weights.
     """
-    points = sorted(
-        (one.alpha[0][1], one.name) for one in swept.candidates if len({value for _, value in one.alpha}) == 1
-    )
+    points = sorted((one.uniform, one.name) for one in swept.candidates if one.uniform is not None)
     if len(points) < 2:
         raise EvaluationError("a curve over α needs at least two candidates with the same α for all components")
     result = swept.result
@@ -43,7 +42,7 @@ def plot_alpha_curve(swept: Sweep, path: Path, choice: Choice | None = None, tit
         )  # fmt: skip
     chosen = None
     if choice is not None and choice.candidate.name in [name for _, name in points]:
-        chosen = choice.candidate.alpha[0][1]
+        chosen = next(alpha for alpha, name in points if name == choice.candidate.name)
         axes.axvline(chosen, color=style.INK, linestyle="--", linewidth=1.2)
         side = "right" if chosen > 0.5 else "left"
         axes.annotate(

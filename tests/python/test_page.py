@@ -1,6 +1,6 @@
 from html.parser import HTMLParser
 
-from retain.demo.page import Section, Table, render
+from retain.page import Section, Table, render
 
 PNG = bytes.fromhex("89504e470d0a1a0a")
 

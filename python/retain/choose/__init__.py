@@ -1,0 +1,31 @@
+"""Which α: candidates tried by rollouts, on a grid or by search, and the rule that takes one; or proxies alone."""
+
+from retain.choose.candidate import BASE, FINETUNED, Candidate
+from retain.choose.costs import Cost, costs, front
+from retain.choose.grid import by_component, component_grid, line
+from retain.choose.rule import TOLERANCE, Choice, choose
+from retain.choose.search import search
+from retain.choose.sweep import GENERALIST, SUITES, VALIDATION, Rollouts, Sweep, planned, sweep
+
+__all__ = [
+    "BASE",
+    "FINETUNED",
+    "GENERALIST",
+    "SUITES",
+    "TOLERANCE",
+    "VALIDATION",
+    "Candidate",
+    "Choice",
+    "Cost",
+    "Rollouts",
+    "Sweep",
+    "by_component",
+    "choose",
+    "component_grid",
+    "costs",
+    "front",
+    "line",
+    "planned",
+    "search",
+    "sweep",
+]
