@@ -36,10 +36,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What one heading covers: sentences, then a table, then pictures, then commands, each if there is any."""
+    """What one heading covers: sentences, points, a table, pictures, a note, commands, each if there is any."""
 
     title: str
     text: str
+    points: Sequence[str] = ()
     table: Table | None = None
     pictures: Sequence[Path] = ()
     note: str = ""
@@ -52,6 +53,8 @@ def render(title: str, lead: str, sections: Sequence[Section]) -> str:
     for section in sections:
         body.append(f"<h2>{html.escape(section.title)}</h2>")
         body.extend(f"<p>{html.escape(paragraph)}</p>" for paragraph in section.text.split("\n\n") if paragraph)
+        if section.points:
+            body.append(f"<ul>{''.join(f'<li>{html.escape(point)}</li>' for point in section.points)}</ul>")
         if section.table is not None:
             body.append(_table(section.table))
         body.extend(_picture(path, section.title) for path in section.pictures)

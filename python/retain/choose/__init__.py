@@ -2,7 +2,10 @@
 
 from retain.choose.candidate import BASE, FINETUNED, Candidate
 from retain.choose.costs import Cost, costs, front
+from retain.choose.decision import Decision, ProxyEvidence, RolloutEvidence, decide_by_proxies, decide_by_rollouts
 from retain.choose.grid import by_component, component_grid, line
+from retain.choose.proxies import Proxies, ProxyTable, measure_proxies
+from retain.choose.recommend import Recommendation, Rule, recommend
 from retain.choose.rule import TOLERANCE, Choice, choose
 from retain.choose.search import search
 from retain.choose.sweep import GENERALIST, SUITES, VALIDATION, Rollouts, Sweep, planned, sweep
@@ -17,15 +20,26 @@ __all__ = [
     "Candidate",
     "Choice",
     "Cost",
+    "Decision",
+    "Proxies",
+    "ProxyEvidence",
+    "ProxyTable",
+    "Recommendation",
+    "RolloutEvidence",
     "Rollouts",
+    "Rule",
     "Sweep",
     "by_component",
     "choose",
     "component_grid",
     "costs",
+    "decide_by_proxies",
+    "decide_by_rollouts",
     "front",
     "line",
+    "measure_proxies",
     "planned",
+    "recommend",
     "search",
     "sweep",
 ]

@@ -39,12 +39,13 @@ class Cost:
 
 
 def costs(swept: Sweep, chosen: Candidate) -> tuple[Cost, ...]:
-    """The chosen candidate against both ends on every suite of the sweep."""
+    """The chosen candidate against each end that it is not, on every suite of the sweep."""
     result = swept.result
     return tuple(
         Cost(suite, name, compare(result.successes(end.name, suite), result.successes(chosen.name, suite)))
         for suite in result.suites
         for name, end in (("finetuned", FINETUNED), ("base", BASE))
+        if end != chosen
     )
 
 

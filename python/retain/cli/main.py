@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("retain.cli.diff", "show how a finetuned policy differs from its base"),
     "verify": ("retain.cli.verify", "check a merged policy against its report and its inputs"),
     "evaluate": ("retain.cli.evaluate", "measure success rates on suites of tabletop episodes"),
+    "sweep": ("retain.cli.sweep", "choose alpha: by rollouts, by search, or by recorded frames alone"),
     "export": ("retain.cli.export", "export a policy to a bundle that runs without PyTorch"),
     "merge-export": ("retain.cli.merge_export", "merge and export in one step"),
     "run": ("retain.cli.run", "let a bundle drive a robot from the C++ loop"),

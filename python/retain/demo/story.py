@@ -203,18 +203,20 @@ def _write_page(
     n = settings.sweep_episodes
     sections = [
         Section(
-            "What was kept, what was learnt", verdict(story), main_table(story), [pictures["table"]],
+            "What was kept, what was learnt", verdict(story), table=main_table(story), pictures=[pictures["table"]],
             note=f"{settings.episodes} episodes a cell, the same for every policy; Wilson 95 % intervals. ID: where the"
             " demonstrations were given. OOD: other positions, more blocks, other light and camera, all of it together."
             " The merged row is the exported bundle, run by ONNX Runtime from C++.",
         ),
-        Section("Merged against finetuned, episode by episode", "", difference_table(story)),
+        Section("Merged against finetuned, episode by episode", "", table=difference_table(story)),
         Section(
-            "Which α", f"Chosen on validation episodes alone: {choice.reason}.", None, [pictures["curve"]],
+            "Which α", f"Chosen on validation episodes alone: {choice.reason}.", pictures=[pictures["curve"]],
             note=f"{n} episodes a point; none of them is in the table above. α is the weight of the finetuned policy.",
         ),
-        Section("By component", "", None, [pictures["components"]], note=f"{n} episodes a point."),
-        Section("On the arm", driving(story), drive_table(story), [pictures["film"], pictures["commands"]]),
+        Section("By component", "", pictures=[pictures["components"]], note=f"{n} episodes a point."),
+        Section(
+            "On the arm", driving(story), table=drive_table(story), pictures=[pictures["film"], pictures["commands"]],
+        ),
         Section("Do it again", "", commands="\n".join(typed)),
     ]  # fmt: skip
     title = f'A policy learns to "{settings.skill}" from {settings.demonstrations} demonstrations'

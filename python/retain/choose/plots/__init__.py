@@ -2,5 +2,6 @@
 
 from retain.choose.plots.alpha_curve import plot_alpha_curve
 from retain.choose.plots.pareto import plot_pareto
+from retain.choose.plots.proxies import plot_proxies
 
-__all__ = ["plot_alpha_curve", "plot_pareto"]
+__all__ = ["plot_alpha_curve", "plot_pareto", "plot_proxies"]
