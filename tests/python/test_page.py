@@ -51,3 +51,9 @@ def test_what_looks_like_markup_is_shown_as_it_is():
     found = outline(render("a < b", "<script>x</script>", [Section("α < 1 & more", "R&D", commands="a > b")]))
     assert found.headings == ["α < 1 & more"]
     assert "<script>x</script>" in found.text
+
+
+def test_points_are_a_list():
+    found = outline(render("Title", "Lead", [Section("Costs", "", points=["a < b", "c"])]))
+    assert "a < b" in found.text
+    assert "<li>a &lt; b</li><li>c</li>" in render("Title", "Lead", [Section("Costs", "", points=["a < b", "c"])])

@@ -6,7 +6,7 @@ from retain.choose.decision import Decision, ProxyEvidence, RolloutEvidence, dec
 from retain.choose.grid import by_component, component_grid, line
 from retain.choose.proxies import Proxies, ProxyTable, measure_proxies
 from retain.choose.recommend import Recommendation, Rule, recommend
-from retain.choose.rule import TOLERANCE, Choice, choose
+from retain.choose.rule import TOLERANCE, Choice, check_tolerance, choose
 from retain.choose.search import search
 from retain.choose.sweep import GENERALIST, SUITES, VALIDATION, Rollouts, Sweep, planned, sweep
 
@@ -30,6 +30,7 @@ __all__ = [
     "Rule",
     "Sweep",
     "by_component",
+    "check_tolerance",
     "choose",
     "component_grid",
     "costs",

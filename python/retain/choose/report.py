@@ -10,9 +10,6 @@ from retain.choose.plots import plot_alpha_curve, plot_pareto, plot_proxies
 from retain.choose.tables import candidate_table, cost_table, proxy_table
 from retain.page import Section, Table, render
 
-_LEAST_CURVE = 3
-"""Candidates with one α for all weights that make a curve."""
-
 
 def write_report(decision: Decision, folder: SweepFolder) -> Path:
     """Draw the pictures and write the page; a run killed meanwhile leaves the old page.
@@ -53,7 +50,7 @@ def _rollout_sections(rollouts: RolloutEvidence, folder: SweepFolder) -> list[Se
     swept, choice = rollouts.swept, rollouts.choice
     names = [one.name for one in swept.candidates]
     sections = []
-    if sum(one.uniform is not None for one in swept.candidates) >= _LEAST_CURVE:
+    if all(one.uniform is not None for one in swept.candidates):
         curve = plot_alpha_curve(swept, folder.picture("alpha"), choice)
         sections.append(Section("Success over α", "", pictures=[curve]))
     pareto = plot_pareto(swept, folder.picture("pareto"), choice)

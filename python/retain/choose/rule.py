@@ -41,6 +41,16 @@ class Choice:
     reason: str
 
 
+def check_tolerance(tolerance: float) -> None:
+    """Whether the tolerance is a share.
+
+    Raises:
+        EvaluationError: It is not.
+    """
+    if not 0.0 <= tolerance <= 1.0:
+        raise EvaluationError(f"the tolerance is {100 * tolerance:g} points of success; expected 0 to 100")
+
+
 def rule_words(tolerance: float) -> str:
     """The rule in a sentence."""
     return (
@@ -56,8 +66,7 @@ def choose(swept: Sweep, tolerance: float = TOLERANCE) -> Choice:
     Raises:
         EvaluationError: The sweep lacks the validation suite, the generalist or the base, or the tolerance is no share.
     """
-    if not 0.0 <= tolerance <= 1.0:
-        raise EvaluationError(f"the tolerance is {100 * tolerance:g} points of success; expected 0 to 100")
+    check_tolerance(tolerance)
     result = swept.result
     if BASE not in swept.candidates:
         raise EvaluationError("choosing α needs the base (α = 0) in the sweep, to know what is to be kept")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retain.choose.candidate import BASE, FINETUNED, Candidate
-from retain.choose.rule import TOLERANCE
+from retain.choose.rule import TOLERANCE, check_tolerance
 from retain.choose.sweep import GENERALIST, VALIDATION, Rollouts, Sweep
 from retain.errors import EvaluationError, require
 from retain.evaluate.interpolate import COMPONENTS
@@ -24,7 +24,7 @@ STEPS = 20
 _RANDOM = 6
 """Candidates before the estimator takes over, both ends included."""
 
-_ASKS_PER_TRIAL = 50
+_ASKS_PER_TRIAL = 10
 """An estimator that is sure repeats itself; after so many repeats a trial goes unused."""
 
 
@@ -75,9 +75,10 @@ def search(
         The candidates in the order in which they were tried. Fewer than `trials` where the search only repeats itself.
 
     Raises:
-        EvaluationError: The number of trials is impossible, or as in `sweep`.
+        EvaluationError: The number of trials or the tolerance is impossible, or as in `sweep`.
         MissingExtraError: Optuna is not installed.
     """
+    check_tolerance(tolerance)
     space = Space(per_component)
     if not 3 <= trials <= space.size:
         raise EvaluationError(

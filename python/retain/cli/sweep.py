@@ -101,9 +101,10 @@ def _alphas(args: argparse.Namespace) -> "list[Alpha]":
 
 
 def _decide(args: argparse.Namespace, folder: "SweepFolder | None") -> "Decision":
-    from retain.choose import choose, decide_by_proxies, decide_by_rollouts, planned
+    from retain.choose import check_tolerance, choose, decide_by_proxies, decide_by_rollouts, planned
     from retain.policy import resolve
 
+    check_tolerance(args.tolerance / 100)
     base, finetuned = resolve(args.base), resolve(args.finetuned)
     candidates = planned(_alphas(args))
     if folder is not None:

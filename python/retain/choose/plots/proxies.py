@@ -8,15 +8,11 @@ from retain.choose.candidate import BASE, FINETUNED, Candidate
 from retain.choose.proxies import Proxies, ProxyTable
 from retain.evaluate.plots import style
 
-_LEAST_CURVE = 3
-"""Candidates with one α for all weights that make a curve."""
-
 
 def plot_proxies(table: ProxyTable, path: Path, chosen: Candidate | None = None, title: str | None = None) -> Path:
     """Draw the errors on demonstrations of the new task and of old ones.
 
-    Candidates with one α for all weights are curves over α; where fewer than three are among them, every candidate is a
-    dot in the plane of the two errors.
+    Where every candidate has one α for all weights, curves over α; otherwise each is a dot in the plane of both errors.
 
     Args:
         table: What was measured, both ends included.
@@ -29,7 +25,7 @@ def plot_proxies(table: ProxyTable, path: Path, chosen: Candidate | None = None,
     made = style.figure(8.2, 4.8)
     axes = made.add_subplot()
     style.quiet(axes, grid="both")
-    if len(line) >= _LEAST_CURVE:
+    if len(line) == len(rows):
         _curves(axes, dict(sorted(line.items())), None if chosen is None else chosen.uniform)
     else:
         _plane(axes, rows, chosen)
