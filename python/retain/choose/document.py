@@ -36,15 +36,11 @@ def write(decision: Decision, path: Path) -> None:
 
 
 def _proxies(proxies: ProxyEvidence) -> dict[str, Any]:
-    recommended = proxies.recommended
+    table, recommended = proxies.table.to_json(), proxies.recommended
+    rows = [row | {"alpha": dict(row["alpha"])} for row in table["rows"]]
     return {
-        "table": proxies.table.to_json(),
-        "recommended": {
-            "alpha": dict(recommended.alpha),
-            "reason": recommended.reason,
-            "cost": list(recommended.cost),
-            "blind_spots": list(recommended.blind_spots),
-        },
+        "table": table | {"rows": rows},
+        "recommended": asdict(recommended) | {"alpha": dict(recommended.alpha)},
     }
 
 

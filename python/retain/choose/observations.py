@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from retain.data import Dataset
 from retain.errors import EvaluationError
 from retain.finetune.chunks import Frames, read_frames, read_pictures

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from retain.choose.observations import Observations, observe
 from retain.data import Dataset
 from retain.errors import EvaluationError

@@ -73,12 +73,15 @@ def _rollout_sections(rollouts: RolloutEvidence, folder: SweepFolder) -> list[Se
 
 
 def _proxy_section(proxies: ProxyEvidence, by: Evidence, chosen: Candidate, folder: SweepFolder) -> Section:
-    text = "Measured on recorded frames, without running an episode; lower is better."
+    text = (
+        "Measured on recorded frames, without running an episode: how much of finetuning's gain on held-out"
+        " demonstrations is kept, and how far actions on old observations move from the base's."
+    )
     if by == "rollouts":
-        text += f" By themselves they would have recommended this: {proxies.recommended.reason}"
+        text += f" Frames alone would have taken: {proxies.recommended.reason}."
     return Section(
         "Without rollouts", text, table=Table(*proxy_table(proxies, chosen)),
-        pictures=[plot_proxies(proxies.table, folder.picture("proxies"), chosen)],
+        pictures=[plot_proxies(proxies, folder.picture("proxies"), chosen)],
     )  # fmt: skip
 
 

@@ -36,9 +36,13 @@ def cost_table(rollouts: RolloutEvidence) -> Rows:
 
 def proxy_table(proxies: ProxyEvidence, chosen: Candidate) -> Rows:
     """A candidate per row: what was measured without rollouts."""
+    recommended = Candidate.of(dict(proxies.recommended.alpha))
     rows = []
     for row in proxies.table.rows:
         one = Candidate.of(dict(row.alpha))
-        numbers = (row.target_error, row.target_loss, row.generalist_error, row.generalist_loss, row.drift)
-        rows.append([one.name, *(f"{number:.4f}" for number in numbers), "chosen" if one == chosen else ""])
-    return ["candidate", "target error", "target loss", "generalist error", "generalist loss", "drift", ""], rows
+        numbers = (row.target_loss, row.target_error, row.generalist_loss, row.generalist_error, row.drift)
+        where = ["chosen"] if one == chosen else []
+        where += ["by frames alone"] if one == recommended != chosen else []
+        rows.append([one.name, *(f"{number:.3f}" for number in numbers), ", ".join(where)])
+    columns = ["candidate", "loss, new task", "error, new task", "loss, old tasks", "error, old tasks", "drift", ""]
+    return columns, rows

@@ -3,12 +3,11 @@ import struct
 import pytest
 from retain.choose import Candidate, choose
 from retain.choose.plots import plot_alpha_curve, plot_pareto, plot_proxies
-from retain.choose.proxies import ProxyTable
 from retain.choose.sweep import Sweep
 from retain.errors import EvaluationError
 from retain.evaluate.plots import style
 
-from .sweeps import made_up, proxy_rows
+from .sweeps import made_up, proxies
 
 pytest.importorskip("matplotlib")
 
@@ -63,10 +62,17 @@ def test_the_front_is_drawn_when_nothing_lies_between_the_ends(tmp_path, cells):
     assert size_px(plot_pareto(swept, tmp_path / "pareto.png", choose(swept)))
 
 
-@pytest.mark.parametrize("alphas", [(0.0, 0.5, 1.0), (0.0, {"language": 1.0}, 1.0)])
-def test_proxies_are_curves_over_alpha_or_dots_by_component(tmp_path, said, alphas):
-    table = ProxyTable(proxy_rows(alphas))
-    chosen = Candidate.of(alphas[1])
-    assert size_px(plot_proxies(table, tmp_path / "proxies.png", chosen))[0] == 1230
-    title, _ = said[0]
-    assert title.startswith(f"{chosen.name}: error ")
+@pytest.mark.parametrize(
+    ("alphas", "finding"),
+    [
+        ((0.0, 0.5, 1.0), "α = 0.5 keeps 90 % of what finetuning gained"),
+        ((0.0, {"language": 1.0, "vision": 0.5}, 1.0), "vision=0.5 language=1 action=0 keeps 90 %"),
+    ],
+)
+def test_proxies_are_curves_over_alpha_or_dots_by_component(tmp_path, said, alphas, finding):
+    for chosen in (alphas[1], 1.0):
+        path = plot_proxies(proxies(alphas), tmp_path / "proxies.png", Candidate.of(chosen))
+        assert size_px(path)[0] == 1350
+        title, _ = said[-1]
+        assert title.startswith(finding)
+        assert title.endswith("moves actions on old observations 50 % as far")

@@ -2,23 +2,18 @@ import json
 from html.parser import HTMLParser
 
 import pytest
-from retain.choose import ProxyEvidence, choose, decide_by_proxies, decide_by_rollouts
+from retain.choose import choose, decide_by_proxies, decide_by_rollouts
 from retain.choose.document import as_json, write
 from retain.choose.folder import SweepFolder
-from retain.choose.proxies import ProxyTable
 from retain.choose.report import write_report
 from retain.errors import EvaluationError
 
-from .sweeps import made_up, proxy_rows, recommendation
+from .sweeps import made_up, proxies
 
 pytest.importorskip("matplotlib")
 
 ENDS = ("compact-base", "runs/place")
 CELLS = {0.0: (0, 95, 0), 0.5: (60, 95, 70), 1.0: (40, 60, 100)}
-
-
-def proxies():
-    return ProxyEvidence(ProxyTable(proxy_rows((0.0, 0.5, 1.0))), recommendation(0.5))
 
 
 def rolled(cells=CELLS, beside=None):
@@ -57,7 +52,7 @@ def test_a_script_finds_the_choice_its_price_and_the_command():
 def test_a_person_finds_the_same_on_one_page_that_fetches_nothing(tmp_path):
     folder = SweepFolder(tmp_path / "out")
     folder.claim()
-    decision = rolled(beside=proxies())
+    decision = rolled(beside=proxies((0.0, 0.5, 1.0)))
     page = Page(write_report(decision, folder).read_text(encoding="utf-8"))
     assert page.pictures == 3
     assert all(link.startswith("data:image/png;base64,") for link in page.links)
@@ -76,7 +71,7 @@ def test_a_person_finds_the_same_on_one_page_that_fetches_nothing(tmp_path):
 def test_without_rollouts_the_page_says_so_and_shows_what_was_measured(tmp_path):
     folder = SweepFolder(tmp_path / "out")
     folder.claim()
-    decision = decide_by_proxies(proxies(), ENDS)
+    decision = decide_by_proxies(proxies((0.0, 0.5, 1.0)), ENDS)
     page = Page(write_report(decision, folder).read_text(encoding="utf-8"))
     assert "No episode was run." in page.text
     assert page.pictures == 1

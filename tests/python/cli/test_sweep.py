@@ -12,13 +12,16 @@ SKILL = ["--skill", "reach the red block"]
 
 
 @pytest.fixture(scope="module")
-def ends(tmp_path_factory):
+def ends(tmp_path_factory, data):
+    """A base, and what a few steps on the new skill's demonstrations made of it."""
     from retain.policy import save_policy
 
     folder = tmp_path_factory.mktemp("ends")
-    for seed, name in enumerate(("base", "finetuned")):
-        save_policy(tiny_policy(seed), folder / name)
-    return [str(folder / "base"), str(folder / "finetuned")]
+    base, finetuned = str(folder / "base"), str(folder / "finetuned")
+    save_policy(tiny_policy(), folder / "base")
+    training = ["--data", data[1], "--steps", "5", "--batch-size", "4", "--lr", "3e-3", "--ema", "0", "--json"]
+    assert main(["finetune", base, *training, "-o", finetuned]) == 0
+    return [base, finetuned]
 
 
 @pytest.fixture(scope="module")
