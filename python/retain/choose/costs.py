@@ -56,8 +56,16 @@ def front(swept: Sweep) -> tuple[Candidate, ...]:
     return tuple(swept.candidates[index] for index in pareto_front(rates))
 
 
+_TOLD = (
+    ("id", "finetuned"),
+    (VALIDATION, "finetuned"),
+    (VALIDATION, "base"),
+    (GENERALIST, "base"),
+    (GENERALIST, "finetuned"),
+)
+
+
 def cost_sentences(found: Sequence[Cost]) -> list[str]:
-    """What a reader needs to know first: the price in distribution, and on the old tasks against both ends."""
-    wanted = [("id", "finetuned"), (VALIDATION, "finetuned"), (GENERALIST, "base"), (GENERALIST, "finetuned")]
+    """What a reader needs to know first: the price in distribution; moved blocks and old tasks against both ends."""
     by_cell = {(one.suite, one.against): one for one in found}
-    return [by_cell[cell].sentence for cell in wanted if cell in by_cell]
+    return [by_cell[cell].sentence for cell in _TOLD if cell in by_cell]

@@ -10,6 +10,11 @@ from retain.choose.plots import plot_alpha_curve, plot_pareto, plot_proxies
 from retain.choose.tables import candidate_table, cost_table, proxy_table
 from retain.page import Section, Table, render
 
+_INTERVALS = (
+    "In brackets: 95 % intervals of the difference on the same episodes, by resampling them. [+0, +0] means that no"
+    " episode went differently, not that none would."
+)
+
 
 def write_report(decision: Decision, folder: SweepFolder) -> Path:
     """Draw the pictures and write the page; a run killed meanwhile leaves the old page.
@@ -28,7 +33,7 @@ def _sections(decision: Decision, folder: SweepFolder) -> list[Section]:
     sections = [
         Section(
             "What it costs", "", points=decision.cost,
-            note="In brackets: 95 % intervals, of the difference on the same episodes." if decision.rollouts else "",
+            note=_INTERVALS if decision.rollouts is not None else "",
         ),
         Section("Why this α", f"{decision.reason}.\n\nThe rule: {decision.rule}."),
     ]  # fmt: skip

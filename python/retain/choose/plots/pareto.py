@@ -48,8 +48,8 @@ def plot_pareto(swept: Sweep, path: Path, choice: Choice, title: str | None = No
             axes.scatter(*zip(*map(at, group), strict=True), s=size, marker=marker, color=colour, label=label, zorder=3)
     _cross(axes, swept, choice.candidate, at(choice.candidate))
     _number(axes, [one for one in inner if one != choice.candidate][:_NUMBERED], at)
-    left = min(kept, *(at(one)[0] for one in swept.candidates))
-    axes.set_xlim(max(-2.0, left - 5), 102)
+    reach = 100 * result.rate(choice.candidate.name, GENERALIST).low
+    axes.set_xlim(max(-2.0, min(kept, reach, *(at(one)[0] for one in swept.candidates)) - 4), 102)
     axes.set_ylim(-2, 102)
     axes.set_xlabel(f"old tasks: success [% of {GENERALIST}]", color=style.INK)
     axes.set_ylabel(f"new task, blocks moved: success [% of {VALIDATION}]", color=style.INK)
