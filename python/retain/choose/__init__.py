@@ -1,13 +1,11 @@
-"""Which α: candidates tried by rollouts, on a grid or by search, and the rule that takes one.
-
-Without rollouts: `retain.choose.proxies` measures and `retain.choose.recommend` takes one. They are not imported here,
-because they need torch.
-"""
+"""Which α: candidates tried by rollouts, on a grid or by search, and a rule that takes one; or proxies alone."""
 
 from retain.choose.candidate import BASE, FINETUNED, Candidate
 from retain.choose.costs import Cost, costs, front
 from retain.choose.decision import Decision, ProxyEvidence, RolloutEvidence, decide_by_proxies, decide_by_rollouts
 from retain.choose.grid import by_component, component_grid, line
+from retain.choose.proxies import Proxies, ProxyTable, measure_proxies
+from retain.choose.recommend import Recommendation, Rule, recommend
 from retain.choose.rule import TOLERANCE, Choice, check_tolerance, choose
 from retain.choose.search import search
 from retain.choose.sweep import GENERALIST, SUITES, VALIDATION, Rollouts, Sweep, planned, sweep
@@ -23,9 +21,13 @@ __all__ = [
     "Choice",
     "Cost",
     "Decision",
+    "Proxies",
     "ProxyEvidence",
+    "ProxyTable",
+    "Recommendation",
     "RolloutEvidence",
     "Rollouts",
+    "Rule",
     "Sweep",
     "by_component",
     "check_tolerance",
@@ -36,7 +38,9 @@ __all__ = [
     "decide_by_rollouts",
     "front",
     "line",
+    "measure_proxies",
     "planned",
+    "recommend",
     "search",
     "sweep",
 ]

@@ -2,16 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from retain.choose.candidate import BASE, FINETUNED, Candidate
 from retain.choose.costs import Cost, cost_sentences, costs, front
+from retain.choose.proxies import ProxyTable
+from retain.choose.recommend import Recommendation
 from retain.choose.rule import Choice, rule_words
 from retain.choose.sweep import GENERALIST, VALIDATION, Sweep
-
-if TYPE_CHECKING:
-    from retain.choose.proxies import ProxyTable
-    from retain.choose.recommend import Recommendation
 
 Evidence = Literal["rollouts", "proxies"]
 
@@ -42,8 +40,8 @@ class ProxyEvidence:
         recommended: What they alone would take.
     """
 
-    table: "ProxyTable"
-    recommended: "Recommendation"
+    table: ProxyTable
+    recommended: Recommendation
 
 
 @dataclass(frozen=True)

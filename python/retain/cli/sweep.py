@@ -123,9 +123,7 @@ def _proxies(
     """Measured first where asked for: it takes seconds, and a broken data set is told before hours of rollouts."""
     if args.target_data is None:
         return None
-    from retain.choose import ProxyEvidence
-    from retain.choose.proxies import measure_proxies
-    from retain.choose.recommend import recommend
+    from retain.choose import ProxyEvidence, measure_proxies, recommend
 
     with console.progress("measuring on frames", total=len(candidates)) as advance:
         table = measure_proxies(
