@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from retain.choose.geometry import measure_geometry
 from retain.choose.proxies import Proxies, ProxyTable, measure_proxies
 from retain.choose.recommend import Rule, recommend
 from retain.policy import resolve
@@ -82,7 +83,7 @@ def compare(kept: Store, tables: Mapping[Pair, ProxyTable]) -> dict[str, Any]:
         "validation scene": {pair: _on_validation(kept, pair) for pair in pairs},
         "proxies, no rollouts": {pair: _by_proxies(tables[pair], Rule()) for pair in pairs},
         "proxies, left-out target": {pair: _left_out(pair, tables, curves) for pair in pairs},
-        "Model Stock's t": {pair: _model_stock(pair) for pair in pairs},
+        "Model Stock, one run": {pair: _model_stock(pair) for pair in pairs},
         **{f"fixed {alpha:g}": dict.fromkeys(pairs, alpha) for alpha in (0.3, 0.5, 0.7, 0.8)},
         "finetuned": dict.fromkeys(pairs, 1.0),
     }
@@ -142,21 +143,8 @@ def _left_out(pair: Pair, tables: Mapping[Pair, ProxyTable], curves: Mapping[Pai
 
 
 def _model_stock(pair: Pair) -> float:
-    """T = N·cosθ / (1 + (N − 1)·cosθ) for the target's policies of all seeds (arXiv 2403.19522), over all weights."""
-    from safetensors.numpy import load_file
-
-    base = load_file(resolve(BASE) / "model.safetensors")
-    names = sorted(base)
-
-    def update(seed: int) -> NDArray[np.float64]:
-        end = load_file(Training(TASK_FT, pair[0], seed).path / "model.safetensors")
-        return np.concatenate([(end[name] - base[name]).ravel().astype(float) for name in names])
-
-    updates = [update(seed) for seed in SEEDS]
-    cosines = [
-        float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
-        for index, one in enumerate(updates)
-        for other in updates[:index]
-    ]
-    cosine, count = float(np.mean(cosines)), len(updates)
-    return count * cosine / (1 + (count - 1) * cosine)
+    """α of one run among those of all seeds (arXiv 2403.19522, eq. 5 with N = 1): the cosine between the runs."""
+    runs = [Training(TASK_FT, pair[0], seed).path for seed in SEEDS]
+    alpha = measure_geometry(resolve(BASE), runs).whole.alpha_of_one
+    assert alpha is not None  # there are several runs
+    return alpha

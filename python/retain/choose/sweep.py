@@ -42,6 +42,7 @@ class Rollouts:
         suites: Names from `retain.sim.SUITES`.
         seed: Decides the episodes, the same for every candidate.
         workers: Processes.
+        ray: Address of a Ray cluster that plays the episodes instead; "local" starts one on this machine.
         sims: Simulations beside each other per process.
         path: Where outcomes are kept as they come. Episodes that this file already holds are not run again.
     """
@@ -53,6 +54,7 @@ class Rollouts:
     suites: Sequence[str] = SUITES
     seed: int = 0
     workers: int = 1
+    ray: str | None = None
     sims: int = SIMS_PER_WORKER
     path: Path | None = None
 
@@ -69,8 +71,8 @@ class Rollouts:
         """
         sources = {one.name: InterpolatedSource(self.base, self.finetuned, one.alpha) for one in candidates}
         return evaluate(
-            sources, self.suites, self.skill, self.n, seed=self.seed, workers=self.workers, sims=self.sims,
-            path=self.path, progress=progress,
+            sources, self.suites, self.skill, self.n, seed=self.seed, workers=self.workers, ray=self.ray,
+            sims=self.sims, path=self.path, progress=progress,
         )  # fmt: skip
 
 

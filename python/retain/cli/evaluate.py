@@ -18,6 +18,7 @@ examples:
   retain evaluate compact-base runs/place runs/merged --skill "place the red block near right" \\
       --suites id,ood-val,generalist -n 100 --workers 2 -o results.json
   retain evaluate base=compact-base merged=bundle/ --suites ood-position -n 50 --json
+  retain evaluate compact-base --suites id,generalist -n id=50,generalist=200 --ray auto
   retain evaluate expert mt10-base push-policy --world metaworld --skill push-v3 --suites id,ood-position,generalist
 
 suites of the tabletop (docs/worlds.md has those of the other worlds):
@@ -51,9 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the finetuned skill: in words, or a benchmark's task (default: %(default)s)",
     )
     add("--suites", default="id,ood-val,generalist", help="comma-separated, see below (default: %(default)s)")
-    add("-n", type=int, default=100, metavar="N", help="episodes per suite (default: %(default)s)")
+    add(
+        "-n", type=_sizes, default=100, metavar="N",
+        help="episodes per suite, such as 100, or by suite, such as id=50,generalist=200 (default: %(default)s)",
+    )  # fmt: skip
     add("--seed", type=int, default=0, help="decides the episodes (default: %(default)s)")
     add("--workers", type=int, default=1, help="processes (default: %(default)s); counts do not depend on it")
+    add("--ray", metavar="ADDRESS", help="play on this Ray cluster instead; local starts one with --workers processors")
     add("-o", "--output", type=Path, metavar="FILE", help="keep every outcome in this JSON file, and go on from it")
     add("--json", action="store_true", help="print one JSON object instead of tables")
 
@@ -67,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
     world = find_world(args.world)
     policies = _named(args.policies)
     suites = [suite.strip() for suite in args.suites.split(",") if suite.strip()]
-    with console.progress("evaluating", total=len(policies) * len(suites) * args.n) as advance:
+    each = args.n.values() if isinstance(args.n, dict) else [args.n] * len(suites)
+    with console.progress("evaluating", total=len(policies) * sum(each)) as advance:
         result = evaluate(
             policies,
             suites,
@@ -76,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
             world=world,
             seed=args.seed,
             workers=args.workers,
+            ray=args.ray,
             path=args.output,
             progress=advance,
         )
@@ -86,6 +93,14 @@ def run(args: argparse.Namespace) -> int:
     if len(policies) > 1:
         console.table("differences on the same episodes, 95 % paired bootstrap", *comparison_table(result))
     return 0
+
+
+def _sizes(text: str) -> int | dict[str, int]:
+    """Episodes per suite: one number, or name=number pairs."""
+    if "=" not in text:
+        return int(text)
+    pairs = [part.partition("=") for part in text.split(",")]
+    return {name.strip(): int(count) for name, _, count in pairs}
 
 
 def _named(arguments: list[str]) -> "dict[str, Source]":

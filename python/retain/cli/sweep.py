@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-n", type=int, default=60, metavar="N", help="episodes per suite and candidate (default: %(default)s)")
     add("--seed", type=int, default=0, help="of episodes and search (default: %(default)s)")
     add("--workers", type=int, default=1, help="processes (default: %(default)s); counts do not depend on it")
+    add("--ray", metavar="ADDRESS", help="play on this Ray cluster instead; local starts one with --workers processors")
     add("--no-rollouts", action="store_true", help="run no episode; needs both data sets below")
     add("--target-data", type=Path, metavar="DATA", help="held-out demonstrations of the skill, a LeRobotDataset")
     add("--generalist-data", type=Path, metavar="DATA", help="demonstrations of old tasks, a LeRobotDataset")
@@ -144,7 +145,7 @@ def _roll(
     from retain.sim import parse_instruction
 
     rollouts = Rollouts(
-        base, finetuned, parse_instruction(args.skill), args.n, seed=args.seed, workers=args.workers,
+        base, finetuned, parse_instruction(args.skill), args.n, seed=args.seed, workers=args.workers, ray=args.ray,
         path=None if folder is None else folder.outcomes,
     )  # fmt: skip
     count = len(candidates) if args.trials is None else args.trials

@@ -1,5 +1,7 @@
 """Jobs on a Ray cluster: one actor per processor, which keeps its simulations and the policy it used last."""
 
+import re
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from retain.worlds import World
 LOCAL = "local"
 """The address that starts a cluster on this machine."""
 
+_CONNECT_S = 5.0
 _STORE_BYTES = 256 * 2**20  # of a cluster that is started here; outcomes are small, and so is a compact policy
 
 
@@ -72,20 +75,35 @@ def run_on_ray(
         ray.shutdown()
 
 
+def _check_listening(address: str) -> None:
+    """Ray itself keeps trying for minutes where nothing listens."""
+    found = re.fullmatch(r"(?:ray://)?([^/:]+):(\d+)", address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=_CONNECT_S).close()
+    except OSError as error:
+        raise _nothing_there(address, str(error)) from error
+
+
+def _nothing_there(address: str, reason: str) -> EvaluationError:
+    return EvaluationError(
+        f"there is no Ray cluster at {address} ({reason}); start one with `ray start --head`, or give --ray local"
+    )
+
+
 def _connect(ray: Any, address: str, workers: int) -> None:
     if ray.is_initialized():
         raise EvaluationError("this process is connected to a Ray cluster already; call ray.shutdown() first")
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    _check_listening(address)
     try:
         if address == LOCAL:
             ray.init(address=LOCAL, num_cpus=workers, object_store_memory=_STORE_BYTES, **quiet)
         else:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EvaluationError(
-            f"there is no Ray cluster at {address} ({reason}); start one with `ray start --head`, or give --ray local"
-        ) from error
+        raise _nothing_there(address, next(iter(str(error).splitlines()), type(error).__name__)) from error
 
 
 def _run(ray: Any, jobs: Sequence[Job], sims: int, done: Done, finished: Callable[[int], None], world: World) -> None:

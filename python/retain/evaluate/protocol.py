@@ -32,7 +32,7 @@ def evaluate(
 ) -> EvaluationResult:
     """Evaluate policies on suites.
 
-    The counts do not depend on `workers`, `ray` or `sims`, on the order of policies, or on how often it was interrupted.
+    The counts do not depend on `workers`, `ray` or `sims`, on the order of policies, or on interruptions.
 
     Args:
         policies: Name → where the policy comes from.

@@ -15,6 +15,7 @@ def outcomes(result):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("default::DeprecationWarning", "default::FutureWarning", "default::ResourceWarning")
 def test_the_same_sweep_gives_the_same_counts_here_on_two_workers_and_on_a_ray_cluster(
     policy_directory, finetuned_directory
@@ -32,7 +33,6 @@ def test_the_same_sweep_gives_the_same_counts_here_on_two_workers_and_on_a_ray_c
     assert here == two == cluster
 
 
-@pytest.mark.filterwarnings("default::DeprecationWarning", "default::FutureWarning", "default::ResourceWarning")
 def test_a_cluster_that_is_not_there_is_one_sentence():
     pytest.importorskip("ray")
     with pytest.raises(EvaluationError, match=r"there is no Ray cluster at 127\.0\.0\.1:1 .*give --ray local"):
