@@ -30,7 +30,7 @@ SKILLS = (
 SEEDS = (0, 1)
 
 ALPHA = 0.7
-"""Of every merge, taken from a pilot on the first skill (another seed) before this experiment was run."""
+"""Of every merge, taken from a pilot on the first skill before this experiment was run."""
 
 REPLAY_SHARE = 0.3
 """Share of every batch that is drawn from the demonstrations of earlier skills, split evenly."""
