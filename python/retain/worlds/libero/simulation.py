@@ -2,6 +2,7 @@
 
 import math
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -121,19 +122,31 @@ def make_environment(task: LiberoTask) -> Any:
 
 
 def initial_states(task: LiberoTask) -> npt.NDArray[np.float64]:
-    """The task's official initial states, flattened MuJoCo states of shape (50, D).
-
-    They are published as a pickled array; PyTorch's restricted reader makes arrays of it and nothing else.
-    """
-    import torch
+    """The task's official initial states: flattened MuJoCo states, shape (50, D)."""
     from libero.libero import get_libero_path
 
-    file = Path(get_libero_path("init_states")) / task.suite / f"{task.name}.pruned_init"
-    float64 = np.dtype(np.float64)
-    # The first is named by where NumPy 1 kept it.
-    made: Any = (np.empty(0).__reduce__()[0], "numpy.core.multiarray._reconstruct")
-    with torch.serialization.safe_globals([made, np.ndarray, np.dtype, type(float64)]):
-        states: npt.NDArray[np.float64] = torch.load(file, weights_only=True)
+    return read_states(Path(get_libero_path("init_states")) / task.suite / f"{task.name}.pruned_init")
+
+
+def read_states(file: Path) -> npt.NDArray[np.float64]:
+    """An array that LIBERO published as a pickle, by PyTorch's restricted reader, which makes arrays and nothing else.
+
+    Raises:
+        SimulationError: The file is missing, or holds something else.
+    """
+    import torch
+
+    reconstruct: Any = np.empty(0).__reduce__()[0]
+    homes = ("numpy.core.multiarray", "numpy._core.multiarray")  # of NumPy 1 and 2
+    makers = [(reconstruct, f"{home}._reconstruct") for home in homes]
+    try:
+        with torch.serialization.safe_globals([*makers, np.ndarray, np.dtype, type(np.dtype(np.float64))]):
+            states: npt.NDArray[np.float64] = torch.load(file, weights_only=True)
+    except (OSError, pickle.UnpicklingError) as error:
+        raise SimulationError(
+            f"{file} is not an array of initial states ({str(error).splitlines()[0]});"
+            " run: pip install --force-reinstall --no-deps hf-libero"
+        ) from error
     return states
 
 

@@ -110,8 +110,8 @@ class Scene:
         # Drawn by the environment itself, which rejects what its task cannot have, such as a puck too near its goal.
         self._env._random_reset_space = Box(low, high, dtype=np.float64)
         self._env.seed(episode.seed)
+        self._dress(episode)  # before the reset, which is when MuJoCo works out where cameras are
         self._observation, _ = self._env.reset()
-        self._dress(episode)
         self.steps = 0
 
     def step(self, row: npt.ArrayLike) -> bool:
