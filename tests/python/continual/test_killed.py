@@ -39,6 +39,7 @@ def whole(root: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("method", ["sequential", "parallel"])
 def test_a_change_killed_at_any_moment_is_made_or_not(tmp_path: Path, method: str) -> None:
     root = begin(tmp_path, method)

@@ -14,6 +14,7 @@ def demo(output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_small_demo_goes_the_whole_way(tmp_path):
     result = demo(tmp_path / "demo", *SMALL, "--workers", "2", "--json")
     assert result.returncode == 0, result.stderr
