@@ -90,6 +90,7 @@ def compare(kept: Store, tables: Mapping[Pair, ProxyTable]) -> dict[str, Any]:
     rows = {}
     for name, chosen in choices.items():
         regrets = np.array([_regret(curves[pair], chosen[pair]) for pair in pairs])
+        upper = np.array([_regret_of_the_same(curves[pair], chosen[pair]) for pair in pairs])
         success = [curves[pair][_index(chosen[pair])].mean() for pair in pairs]
         rows[name] = {
             "alphas": [chosen[pair] for pair in pairs],
@@ -98,6 +99,9 @@ def compare(kept: Store, tables: Mapping[Pair, ProxyTable]) -> dict[str, Any]:
             "regret": float(regrets.mean()),
             "low, high": _interval(regrets),
             "regret by pair": regrets.tolist(),
+            "regret, same episodes": float(upper.mean()),
+            "low, high, same episodes": _interval(upper),
+            "regret by pair, same episodes": upper.tolist(),
         }
     best = [max(ALPHAS, key=lambda alpha, pair=pair: curves[pair][_index(alpha)].mean()) for pair in pairs]  # type: ignore[misc]
     return {"pairs": pairs, "choosers": rows, "best in hindsight": best, "share": Rule().learnt}
@@ -115,6 +119,12 @@ def _regret(curve: list[NDArray[np.bool_]], alpha: float) -> float:
     for found, judged in (halves, halves[::-1]):
         gaps.append(judged[int(np.argmax(found.mean(axis=1)))].mean() - judged[_index(alpha)].mean())
     return float(np.mean(gaps))
+
+
+def _regret_of_the_same(curve: list[NDArray[np.bool_]], alpha: float) -> float:
+    """Success of the best α minus that of the chosen one on the same episodes: never negative, and too large."""
+    rates = np.array(curve, dtype=float).mean(axis=1)
+    return float(rates.max() - rates[_index(alpha)])
 
 
 def _interval(regrets: NDArray[np.float64]) -> list[float]:
