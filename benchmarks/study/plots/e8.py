@@ -22,6 +22,7 @@ def draw(path: Path) -> Path:
         mean = sum(one["alphas"]) / len(one["alphas"])
         told = f"{100 * point['value']:.1f}  (mean α {mean:.2f}, old tasks {100 * one['generalist']:.0f} %)"
         interval(axes, row, point, colour=colour, text=told)
+    axes.set_xlim(left=-3)
     axes.axvline(0, color=style.INK, linewidth=1)
     axes.axvline(5, color=style.SOFT, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(rows)), list(rows))
@@ -29,7 +30,7 @@ def draw(path: Path) -> Path:
     axes.set_xlabel("regret on OOD-test against the best α in hindsight [points]", fontsize=9, color=style.INK)
     free, scene = rows["proxies, no rollouts"], rows["validation scene"]
     title = (
-        "Without rollouts the recommendation gives away at most"
+        "Without rollouts the recommendation gives away"
         f" {100 * free['regret, same episodes']:.1f} points on average, one validation scene"
         f" {100 * scene['regret, same episodes']:.1f}"
     )
