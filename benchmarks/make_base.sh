@@ -16,4 +16,4 @@ retain finetune --scratch --data "$out/pretrain" --steps 400 --batch-size 64 --l
 retain finetune "$out/grounded" --data "$out/pretrain" --steps 3200 --batch-size 64 --lr 1e-3 --warmup 100 \
   --ema 0.998 --early-share 0.3 -o "$out/compact_base"
 
-retain evaluate "$out/compact_base" --suites generalist -n 200 --workers 2 -o "$out/evaluation.json"
+retain evaluate "$out/compact_base" --suites generalist -n 200 --workers 2 -o "$out/evaluation.parquet"

@@ -36,7 +36,7 @@ class SweepFolder:
     @property
     def outcomes(self) -> Path:
         """Every outcome of every candidate; what a resumed sweep reads."""
-        return self.path / "outcomes.json"
+        return self.path / "outcomes.parquet"
 
     @property
     def choice(self) -> Path:

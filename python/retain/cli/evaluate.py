@@ -16,7 +16,7 @@ EXAMPLES = """\
 examples:
   retain evaluate compact-base --suites generalist -n 200 --workers 2
   retain evaluate compact-base runs/place runs/merged --skill "place the red block near right" \\
-      --suites id,ood-val,generalist -n 100 --workers 2 -o results.json
+      --suites id,ood-val,generalist -n 100 --workers 2 -o results.parquet
   retain evaluate base=compact-base merged=bundle/ --suites ood-position -n 50 --json
   retain evaluate compact-base --suites id,generalist -n id=50,generalist=200 --ray auto
   retain evaluate expert mt10-base push-policy --world metaworld --skill push-v3 --suites id,ood-position,generalist
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="decides the episodes (default: %(default)s)")
     add("--workers", type=int, default=1, help="processes (default: %(default)s); counts do not depend on it")
     add("--ray", metavar="ADDRESS", help="play on this Ray cluster instead; local starts one with --workers processors")
-    add("-o", "--output", type=Path, metavar="FILE", help="keep every outcome in this JSON file, and go on from it")
+    add("-o", "--output", type=Path, metavar="FILE", help="keep every outcome in this parquet file, and go on from it")
     add("--json", action="store_true", help="print one JSON object instead of tables")
 
 
@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
     world = find_world(args.world)
     policies = _named(args.policies)
     suites = [suite.strip() for suite in args.suites.split(",") if suite.strip()]
-    each = args.n.values() if isinstance(args.n, dict) else [args.n] * len(suites)
-    with console.progress("evaluating", total=len(policies) * sum(each)) as advance:
+    episodes = sum(args.n.values()) if isinstance(args.n, dict) else args.n * len(suites)
+    with console.progress("evaluating", total=len(policies) * episodes) as advance:
         result = evaluate(
             policies,
             suites,
@@ -97,10 +97,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _sizes(text: str) -> int | dict[str, int]:
     """Episodes per suite: one number, or name=number pairs."""
-    if "=" not in text:
-        return int(text)
-    pairs = [part.partition("=") for part in text.split(",")]
-    return {name.strip(): int(count) for name, _, count in pairs}
+    try:
+        if "=" not in text:
+            return int(text)
+        pairs = [part.partition("=") for part in text.split(",")]
+        return {name.strip(): int(count) for name, _, count in pairs}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected 100, or id=50,generalist=200") from None
 
 
 def _named(arguments: list[str]) -> "dict[str, Source]":

@@ -61,7 +61,7 @@ class TabletopExam:
             self._n,
             seed=SEED,
             workers=self._workers,
-            path=self._folder / f"{slug(instruction or GENERALIST)}.json",
+            path=self._folder / f"{slug(instruction or GENERALIST)}.parquet",
             progress=self._progress,
         )
         return [result.successes(name, suite) for name in names]

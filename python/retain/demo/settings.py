@@ -57,12 +57,12 @@ class DemoSettings:
     @property
     def sweep(self) -> Path:
         """Every outcome of the sweep."""
-        return self.output / "sweep.json"
+        return self.output / "sweep.parquet"
 
     @property
     def evaluation(self) -> Path:
         """Every outcome of the main table."""
-        return self.output / "evaluation.json"
+        return self.output / "evaluation.parquet"
 
     @property
     def report(self) -> Path:

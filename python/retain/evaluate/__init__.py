@@ -2,7 +2,8 @@
 
 from retain.evaluate.protocol import evaluate
 from retain.evaluate.report import comparisons, summary
-from retain.evaluate.result import EvaluationResult, load_result
+from retain.evaluate.result import EvaluationResult
+from retain.evaluate.result_file import load_result, save_result
 from retain.evaluate.rollout import Outcome
 from retain.evaluate.statistics import compare, holm, mcnemar_exact, wilson
 
@@ -15,6 +16,7 @@ __all__ = [
     "holm",
     "load_result",
     "mcnemar_exact",
+    "save_result",
     "summary",
     "wilson",
 ]

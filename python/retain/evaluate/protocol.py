@@ -5,7 +5,9 @@ from pathlib import Path
 
 from retain.errors import EvaluationError
 from retain.evaluate.jobs import Job
-from retain.evaluate.result import EvaluationResult, PolicyOutcomes, load_result
+from retain.evaluate.keeper import Keeper
+from retain.evaluate.result import EvaluationResult, PolicyOutcomes
+from retain.evaluate.result_file import check_name, load_result
 from retain.evaluate.rollout import Outcome
 from retain.evaluate.source import Source
 from retain.evaluate.workers import run_jobs
@@ -44,15 +46,13 @@ def evaluate(
         workers: Processes.
         ray: Address of a Ray cluster that plays the episodes instead; "local" starts one on this machine.
         sims: Simulations beside each other per process.
-        path: Where results are kept as they come. Episodes that this file already holds are not run again.
+        path: A parquet file that keeps results as they come. Episodes that it already holds are not run again.
         progress: Called with the number of episodes just done, those found in the file included.
 
     Raises:
         EvaluationError: A number is impossible, a policy does not fit the world, or the file is of another run.
     """
-    sizes = dict.fromkeys(suites, n) if isinstance(n, int) else dict(n)
-    if without := [suite for suite in suites if suite not in sizes]:
-        raise EvaluationError(f"n says nothing of the suite {without[0]!r}; give it a number of episodes as well")
+    sizes = _sizes(n, suites)
     if min(*sizes.values(), workers, sims) < 1:
         raise EvaluationError(f"n = {n}, workers = {workers}, sims = {sims}; expected at least 1 of each")
     if unknown := [suite for suite in suites if suite not in world.suites]:
@@ -80,15 +80,33 @@ def evaluate(
     def keep(job: Job, outcomes: list[Outcome]) -> None:
         cell = result.policies[job.policy].suites[job.suite]
         cell.update(zip((index for index, _ in job.episodes), outcomes, strict=True))
-        if path is not None:
-            result.save(path)
+        keeper.changed()
 
-    run_jobs(jobs, world=world, workers=workers, ray=ray, sims=sims, done=keep, finished=advance)
-    return _only(result, list(policies), {suite: sizes[suite] for suite in suites})
+    with Keeper(result, path) as keeper:
+        run_jobs(jobs, world=world, workers=workers, ray=ray, sims=sims, done=keep, finished=advance)
+    return _only(result, list(policies), sizes)
+
+
+def _sizes(n: int | Mapping[str, int], suites: Sequence[str]) -> dict[str, int]:
+    """Episodes of each suite, in the order of the suites."""
+    if not suites:
+        raise EvaluationError("no suite is given; expected at least one")
+    if isinstance(n, int):
+        return dict.fromkeys(suites, n)
+    if without := [suite for suite in suites if suite not in n]:
+        raise EvaluationError(f"n says nothing of the suite {without[0]!r}; give it a number of episodes as well")
+    if idle := [suite for suite in n if suite not in suites]:
+        raise EvaluationError(
+            f"n speaks of {idle[0]!r}, which is not among the suites {', '.join(suites)}; add it there"
+        )
+    return {suite: n[suite] for suite in suites}
 
 
 def _begin(path: Path | None, skill: str, seed: int) -> EvaluationResult:
-    if path is None or not path.exists():
+    if path is None:
+        return EvaluationResult(skill, seed)
+    check_name(path)
+    if not path.exists():
         return EvaluationResult(skill, seed)
     result = load_result(path)
     if (result.skill, result.seed) != (skill, seed):

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+from retain.evaluate import load_result
 from retain.sim import SUITES
 
 
@@ -17,14 +18,14 @@ def test_one_policy_gives_a_table_of_counts_and_intervals():
 
 
 def test_several_policies_are_compared_with_the_first_and_kept_in_the_file(tmp_path):
-    arguments = ["a=expert", "b=expert", "--suites", "id", "-n", "2", "-o", "out/results.json", "--json"]
+    arguments = ["a=expert", "b=expert", "--suites", "id", "-n", "2", "-o", "out/results.parquet", "--json"]
     result = run(*arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout)
     assert summary["skill"] == "place the red block near right"
     assert summary["rates"]["b"]["id"]["n"] == 2
     assert [(one["policy"], one["reference"], one["p_holm"]) for one in summary["comparisons"]] == [("b", "a", 1.0)]
-    assert json.loads((tmp_path / "out/results.json").read_text())["policies"][0]["name"] == "a"
+    assert list(load_result(tmp_path / "out/results.parquet").policies) == ["a", "b"]
 
 
 def test_a_users_mistake_is_one_line_and_2(tmp_path):
@@ -34,6 +35,8 @@ def test_a_users_mistake_is_one_line_and_2(tmp_path):
         (("expert", "expert"), "two policies are called 'expert'"),
         (("expert", "--skill", "make tea"), "does not understand 'make tea'"),
         (("expert", "-n", "0"), "n = 0"),
+        (("expert", "-n", "id=3"), "n says nothing of the suite 'ood-val'"),
+        (("expert", "-o", "results.json"), "give -o a name that ends in .parquet"),
     ]:
         result = run(*arguments, cwd=tmp_path)
         assert (result.returncode, result.stderr.count("\n")) == (2, 1)

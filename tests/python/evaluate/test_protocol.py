@@ -1,10 +1,10 @@
 """Real simulations, real processes; the policy is a compact one with random weights, which sometimes succeeds too."""
 
-import json
+from dataclasses import replace
 
 import pytest
 from retain.errors import EvaluationError
-from retain.evaluate import evaluate, load_result
+from retain.evaluate import evaluate, load_result, save_result
 from retain.evaluate.player import ChunkPlayer, Interface
 from retain.evaluate.rollout import Arena, run_episodes
 from retain.evaluate.source import ExpertSource, PolicySource
@@ -58,7 +58,7 @@ def test_the_scripted_expert_solves_at_least_nine_in_ten():
 
 
 def test_an_interrupted_evaluation_goes_on_and_ends_the_same(tmp_path):
-    path = tmp_path / "results.json"
+    path = tmp_path / "results.parquet"
     expert = {"expert": ExpertSource()}
 
     def stop(count: int) -> None:
@@ -73,31 +73,41 @@ def test_an_interrupted_evaluation_goes_on_and_ends_the_same(tmp_path):
     assert counted[0] == 5  # found in the file
     assert sum(counted) == 10
     whole = evaluate(expert, ["id", "ood-val"], REACH, 5)
-    assert result.as_json() == whole.as_json() == json.loads(path.read_text())
+    assert result == whole == load_result(path)
 
 
 def test_more_episodes_are_added_to_those_there(tmp_path):
-    path = tmp_path / "results.json"
+    path = tmp_path / "results.parquet"
     evaluate({"expert": ExpertSource()}, ["id"], REACH, 3, path=path)
     evaluate({"expert": ExpertSource()}, ["id"], REACH, 5, path=path)
-    assert load_result(path).as_json() == evaluate({"expert": ExpertSource()}, ["id"], REACH, 5).as_json()
+    assert load_result(path) == evaluate({"expert": ExpertSource()}, ["id"], REACH, 5)
     fewer = evaluate({"expert": ExpertSource()}, ["id"], REACH, 2, path=path)
     assert len(fewer.successes("expert", "id")) == 2
 
 
 def test_results_of_another_run_are_refused(tmp_path, policy_directory):
-    path = tmp_path / "results.json"
+    path = tmp_path / "results.parquet"
     evaluate({"x": ExpertSource()}, ["id"], REACH, 1, path=path)
     with pytest.raises(EvaluationError, match=r"with seed 0, not .* with seed 1; give another -o file"):
         evaluate({"x": ExpertSource()}, ["id"], REACH, 1, seed=1, path=path)
     with pytest.raises(EvaluationError, match="another policy under the name 'x'"):
         evaluate({"x": PolicySource(policy_directory)}, ["id"], REACH, 1, path=path)
-    path.write_text(path.read_text().replace("reach the red block", "reach the blue block", 2))
-    with pytest.raises(EvaluationError):
+    with pytest.raises(EvaluationError, match=r"results for 'reach the red block' .*, not 'reach the blue block'"):
+        evaluate({"x": ExpertSource()}, ["id"], Skill("reach", "blue"), 1, path=path)
+    known = load_result(path)
+    known.policies["x"].suites["id"][0] = replace(known.policies["x"].suites["id"][0], seed=1)
+    save_result(known, path)
+    with pytest.raises(EvaluationError, match="other episodes of id: it has changed since"):
         evaluate({"x": ExpertSource()}, ["id"], REACH, 1, path=path)
-    path.write_text("{}")
-    with pytest.raises(EvaluationError, match="holds no evaluation results"):
-        load_result(path)
+    with pytest.raises(
+        EvaluationError, match=r"parquet, not as .*results\.json; give -o a name that ends in \.parquet"
+    ):
+        evaluate({"x": ExpertSource()}, ["id"], REACH, 1, path=path.with_suffix(".json"))
+
+
+def test_suites_may_have_different_numbers_of_episodes():
+    result = evaluate({"x": ExpertSource()}, ["ood-val", "id"], REACH, {"id": 3, "ood-val": 1})
+    assert {suite: len(cell) for suite, cell in result.policies["x"].suites.items()} == {"ood-val": 1, "id": 3}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +135,12 @@ def test_a_policy_for_another_robot_is_refused(change, sentence):
 
 
 def test_impossible_requests_are_one_sentence(policy_directory):
+    with pytest.raises(EvaluationError, match="n says nothing of the suite 'ood-val'"):
+        evaluate({"expert": ExpertSource()}, ["id", "ood-val"], REACH, {"id": 1})
+    with pytest.raises(EvaluationError, match="n speaks of 'wording', which is not among the suites id"):
+        evaluate({"expert": ExpertSource()}, ["id"], REACH, {"id": 1, "wording": 1})
+    with pytest.raises(EvaluationError, match="no suite is given"):
+        evaluate({"expert": ExpertSource()}, [], REACH, 1)
     with pytest.raises(EvaluationError, match="n = 0"):
         evaluate({"expert": ExpertSource()}, ["id"], REACH, 0)
     with pytest.raises(EvaluationError, match="there is no suite 'ood' in tabletop; expected some of id, ood-val"):
