@@ -76,6 +76,10 @@ class MissingExtraError(RetainError):
         self.package = package
         self.extra = extra
 
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        """Travels between processes, although its message is not its argument."""
+        return type(self), (self.package, self.extra)
+
 
 def require(package: str, extra: str) -> ModuleType:
     """Import an optional package.

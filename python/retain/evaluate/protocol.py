@@ -1,21 +1,21 @@
 """Every policy does the same episodes of every suite; each outcome is kept; an interrupted run goes on."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from retain.errors import EvaluationError
-from retain.evaluate.jobs import Job
+from retain.evaluate.jobs import Job, cut
 from retain.evaluate.keeper import Keeper
 from retain.evaluate.result import EvaluationResult, PolicyOutcomes
 from retain.evaluate.result_file import check_name, load_result
 from retain.evaluate.rollout import Outcome
 from retain.evaluate.source import Source
-from retain.evaluate.workers import run_jobs
+from retain.evaluate.workers import executor
 from retain.sim import Skill, instruction
 from retain.worlds import TABLETOP, Episode, World
 
 SIMS_PER_WORKER = 16
-_JOB_EPISODES = 50
 
 
 def evaluate(
@@ -69,21 +69,22 @@ def evaluate(
         for suite in suites:
             cell = result.policies[name].suites.setdefault(suite, {})
             _check_same_episodes(cell, plan[suite], suite, path)
-            missing = [index for index in range(sizes[suite]) if index not in cell]
+            missing = [(index, episode) for index, episode in enumerate(plan[suite]) if index not in cell]
             advance(sizes[suite] - len(missing))
-            size = min(_JOB_EPISODES, -(-sizes[suite] // workers))
-            jobs += [
-                Job(name, suite, source, tuple((index, plan[suite][index]) for index in missing[at : at + size]))
-                for at in range(0, len(missing), size)
-            ]
+            jobs += [Job(name, suite, source, tuple(missing))] if missing else []
 
     def keep(job: Job, outcomes: list[Outcome]) -> None:
         cell = result.policies[job.policy].suites[job.suite]
         cell.update(zip((index for index, _ in job.episodes), outcomes, strict=True))
         keeper.changed()
 
-    with Keeper(result, path) as keeper:
-        run_jobs(jobs, world=world, workers=workers, ray=ray, sims=sims, done=keep, finished=advance)
+    if jobs:
+        # The keeper is the inner one: it writes before workers are asked to end.
+        with (
+            closing(executor(world=world, workers=workers, sims=sims, ray=ray)) as where,
+            Keeper(result, path) as keeper,
+        ):
+            where.run(cut(jobs, where.workers), keep, advance)
     return _only(result, list(policies), sizes)
 
 

@@ -1,15 +1,17 @@
 """Policies that travel: the directories that a source names, as bytes, and the source with the places they came to."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from retain.evaluate.source import Source
 
-Files = Mapping[str, bytes]
-"""Path below a directory → contents."""
+Files = Mapping[str, NDArray[np.uint8]]
+"""Path below a directory → contents. Arrays, because Ray maps them from its store where it would copy bytes."""
 
 
 def directories(source: Source) -> list[Path]:
@@ -21,19 +23,26 @@ def read(directory: Path) -> Files:
     """Every file below a directory, but what begins with a dot and training state."""
     found = sorted(path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
     wanted = [name for name in found if name.parts[0] != "training" and not name.parts[0].startswith(".")]
-    return {str(name): (directory / name).read_bytes() for name in wanted}
+    return {str(name): np.fromfile(directory / name, np.uint8) for name in wanted}
 
 
-def settled(source: Source, arrived: Mapping[Path, Files], folder: Path) -> Source:
-    """The source with its directories written below a folder, each once, under a name that its contents decide."""
-    places = {origin: _write(files, folder) for origin, files in arrived.items()}
-    moved: dict[str, Any] = {}
+def write(files: Files, directory: Path) -> None:
+    """Put files where a source will find them."""
+    for name, contents in files.items():
+        file = directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        contents.tofile(file)
+
+
+def moved(source: Source, places: Mapping[Path, Path]) -> Source:
+    """The source with each of its directories replaced by where its files are now."""
+    there: dict[str, Any] = {}
     for name, value in _values(source).items():
         if isinstance(value, Path) and value in places:
-            moved[name] = places[value]
-        elif isinstance(value, tuple) and _paths(value):
-            moved[name] = tuple(places.get(one, one) for one in value)
-    return cast(Source, replace(cast(Any, source), **moved)) if moved else source
+            there[name] = places[value]
+        elif isinstance(value, tuple) and any(one in places for one in value if isinstance(one, Path)):
+            there[name] = tuple(places.get(one, one) if isinstance(one, Path) else one for one in value)
+    return cast(Source, replace(cast(Any, source), **there)) if there else source
 
 
 def _values(source: Source) -> dict[str, Any]:
@@ -43,16 +52,3 @@ def _values(source: Source) -> dict[str, Any]:
 def _paths(value: Any) -> list[Path]:
     among = value if isinstance(value, tuple) else (value,)
     return [one for one in among if isinstance(one, Path) and one.is_dir()]
-
-
-def _write(files: Files, folder: Path) -> Path:
-    digest = hashlib.sha256()
-    for name, contents in files.items():
-        digest.update(name.encode() + b"\0" + hashlib.sha256(contents).digest())
-    place = folder / digest.hexdigest()[:16]
-    if not place.exists():
-        for name, contents in files.items():
-            file = place / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(contents)
-    return place
