@@ -165,6 +165,12 @@ class RayCluster:
 
 
 def _connect(ray: Any, address: str, workers: int) -> None:
+    if address.startswith("ray://"):
+        # Ray's client needs grpcio, the same Python to the patch level, and sends every policy through a proxy.
+        raise EvaluationError(
+            f"{address} is an address of Ray's client, which is not used here; run this on a node of the cluster"
+            " with --ray auto"
+        )
     if ray.is_initialized():
         raise EvaluationError("this process is connected to a Ray cluster already; call ray.shutdown() first")
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -181,7 +187,7 @@ def _connect(ray: Any, address: str, workers: int) -> None:
 
 def _check_listening(address: str) -> None:
     """Ray itself keeps trying for minutes where nothing listens."""
-    found = re.fullmatch(r"(?:ray://)?([^/:]+):(\d+)", address)
+    found = re.fullmatch(r"([^/:]+):(\d+)", address)
     if found is None:
         return
     try:

@@ -149,5 +149,10 @@ def test_a_cluster_of_this_machine_starts_plays_and_stops(capsys):
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence():
-    with pytest.raises(EvaluationError, match=r"there is no Ray cluster at 127\.0\.0\.1:1 .*give --ray local"):
-        evaluate({"expert": ExpertSource()}, ["id"], REACH, 1, ray="127.0.0.1:1")
+    for address, sentence in [
+        ("127.0.0.1:1", r"there is no Ray cluster at 127\.0\.0\.1:1 .*give --ray local"),
+        ("over there", r"there is no Ray cluster at over there \(.+\)"),
+        ("ray://head:10001", r"ray://head:10001 is an address of Ray's client, .* with --ray auto"),
+    ]:
+        with pytest.raises(EvaluationError, match=sentence):
+            evaluate({"expert": ExpertSource()}, ["id"], REACH, 1, ray=address)
