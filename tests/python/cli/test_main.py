@@ -1,4 +1,5 @@
 import json
+import pickle
 import subprocess
 import sys
 
@@ -92,6 +93,12 @@ def test_a_missing_extra_names_the_command_that_installs_it():
         MissingExtraError, match=r"no_such_package is not installed; run: pip install 'retain-vla\[sim\]'"
     ):
         require("no_such_package.part", "sim")
+
+
+def test_a_missing_extra_says_the_same_when_it_comes_from_another_process():
+    error = MissingExtraError("mujoco", "sim")
+    arrived = pickle.loads(pickle.dumps(error))
+    assert (str(arrived), arrived.package, arrived.extra) == (str(error), "mujoco", "sim")
 
 
 def test_tables_are_tab_separated_when_nobody_watches():
