@@ -65,12 +65,12 @@ def test_an_interrupted_search_goes_on_to_the_same_candidates(ends, tmp_path):
     def rollouts(path):
         return Rollouts(*ends, Skill("reach", "red"), 2, suites=("ood-val", "generalist"), path=path)
 
-    whole = search(rollouts(tmp_path / "whole"), 5)
-    search(rollouts(tmp_path / "halves"), 3)
+    whole = search(rollouts(tmp_path / "whole.parquet"), 5)
+    search(rollouts(tmp_path / "halves.parquet"), 3)
     done = []
-    resumed = search(rollouts(tmp_path / "halves"), 5, progress=done.append)
+    resumed = search(rollouts(tmp_path / "halves.parquet"), 5, progress=done.append)
     assert resumed == whole
-    assert search(rollouts(tmp_path / "halves"), 5) == whole
+    assert search(rollouts(tmp_path / "halves.parquet"), 5) == whole
 
 
 @pytest.mark.parametrize("trials", [2, 22])

@@ -38,6 +38,16 @@ def _what_ray_let_go_of_is_collected_here():
     gc.collect()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _what_ray_started_has_ended():
+    """Ray keeps handles of processes that it has told to end; one that is dropped later would warn in another test."""
+    yield  # the cluster, which is set up after this, is shut down by now
+    # By type: isinstance asks the object itself, and there are some that warn when they are asked anything.
+    handles = [one for one in gc.get_objects() if issubclass(type(one), subprocess.Popen) and one.returncode is None]
+    for handle in handles:
+        handle.wait(timeout=60)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """Its address. Each node has one processor and an object store of its own."""
