@@ -101,9 +101,12 @@ def _sizes(text: str) -> int | dict[str, int]:
         if "=" not in text:
             return int(text)
         pairs = [part.partition("=") for part in text.split(",")]
-        return {name.strip(): int(count) for name, _, count in pairs}
+        sizes = {name.strip(): int(count) for name, _, count in pairs}
     except ValueError:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected 100, or id=50,generalist=200") from None
+    if len(sizes) < len(pairs):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected one number for each suite")
+    return sizes
 
 
 def _named(arguments: list[str]) -> "dict[str, Source]":

@@ -92,6 +92,8 @@ def _sizes(n: int | Mapping[str, int], suites: Sequence[str]) -> dict[str, int]:
     """Episodes of each suite, in the order of the suites."""
     if not suites:
         raise EvaluationError("no suite is given; expected at least one")
+    if twice := [suite for at, suite in enumerate(suites) if suite in suites[:at]]:
+        raise EvaluationError(f"the suite {twice[0]!r} is given twice; give it once, and a larger n for more")
     if isinstance(n, int):
         return dict.fromkeys(suites, n)
     if without := [suite for suite in suites if suite not in n]:

@@ -44,6 +44,16 @@ def test_a_users_mistake_is_one_line_and_2(tmp_path):
         assert sentence in result.stderr
 
 
+def test_a_number_of_episodes_that_is_none_or_not_one_is_refused_with_an_example():
+    for text, sentence in [
+        ("id=many", "found 'id=many', expected 100, or id=50,generalist=200"),
+        ("id=5,id=9", "found 'id=5,id=9', expected one number for each suite"),
+    ]:
+        result = run("expert", "--suites", "id", "-n", text)
+        assert result.returncode == 2
+        assert sentence in result.stderr
+
+
 def test_help_explains_every_suite():
     shown = run("--help").stdout
     assert all(f"\n  {suite} " in shown for suite in SUITES)

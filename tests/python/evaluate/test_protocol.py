@@ -141,6 +141,8 @@ def test_impossible_requests_are_one_sentence(policy_directory):
         evaluate({"expert": ExpertSource()}, ["id"], REACH, {"id": 1, "wording": 1})
     with pytest.raises(EvaluationError, match="no suite is given"):
         evaluate({"expert": ExpertSource()}, [], REACH, 1)
+    with pytest.raises(EvaluationError, match="the suite 'id' is given twice; give it once"):
+        evaluate({"expert": ExpertSource()}, ["id", "ood-val", "id"], REACH, 1)
     with pytest.raises(EvaluationError, match="n = 0"):
         evaluate({"expert": ExpertSource()}, ["id"], REACH, 0)
     with pytest.raises(EvaluationError, match="there is no suite 'ood' in tabletop; expected some of id, ood-val"):

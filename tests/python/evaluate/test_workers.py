@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from retain.errors import EvaluationError
+from retain.errors import EvaluationError, MissingExtraError
 from retain.evaluate import evaluate, load_result
 from retain.evaluate.source import ExpertSource, PolicySource
 from retain.evaluate.workers import executor
@@ -20,6 +20,12 @@ REACH = Skill("reach", "red")
 def test_one_worker_is_this_process_and_more_are_others():
     kinds = [type(executor(world=TABLETOP, workers=workers, sims=1, ray=None)).__name__ for workers in (1, 2)]
     assert kinds == ["ThisProcess", "Processes"]
+
+
+def test_where_ray_is_not_installed_the_command_that_installs_it_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"^ray is not installed; run: pip install 'retain-vla\[ray\]'$"):
+        evaluate({"expert": ExpertSource()}, ["id"], REACH, 1, ray="local")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
