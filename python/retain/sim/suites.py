@@ -132,11 +132,13 @@ def pretraining(n: int, seed: int, first: int = 0) -> list[Episode]:
     """Episodes number `first` … `first + n` of the pretraining mix: a verb by its share, then any of its skills."""
     verbs = list(VERB_SHARES)
     skills = {verb: [skill for skill in PRETRAINING if skill.verb == verb] for verb in verbs}
+    up_to = np.cumsum(list(VERB_SHARES.values()))
     drawn = []
     for index in range(first, first + n):
         scene_seed = episode_seed("pretraining", seed, index)
         rng = np.random.default_rng([scene_seed, 2])
-        candidates = skills[str(rng.choice(verbs, p=list(VERB_SHARES.values())))]
+        # What rng.choice(verbs, p=…) draws. That swallows a Ctrl-C: it drops an exception raised while it checks p.
+        candidates = skills[verbs[int(np.searchsorted(up_to / up_to[-1], rng.random(), side="right"))]]
         drawn.append(Episode(candidates[int(rng.integers(len(candidates)))], PRETRAINING_VARIATION, scene_seed))
     return drawn
 

@@ -61,8 +61,9 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("after_s", [0.1, 0.5])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_interrupted_recording_leaves_nothing_and_says_so(tmp_path: Path, workers: str) -> None:
+def test_interrupted_recording_leaves_nothing_and_says_so(tmp_path: Path, workers: str, after_s: float) -> None:
     command = [sys.executable, "-m", "retain.cli", "record", "--pretraining", "-n", "5000", "--workers", workers]
     process = subprocess.Popen(
         [*command, "-o", str(tmp_path / "data")], stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -70,9 +71,12 @@ def test_interrupted_recording_leaves_nothing_and_says_so(tmp_path: Path, worker
     deadline = time.monotonic() + 60
     while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(0.5)
+    time.sleep(after_s)
     os.killpg(process.pid, signal.SIGINT)  # What a terminal does: the workers get it too, most likely while they start.
-    _, error = process.communicate(timeout=60)
+    try:
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert error == "retain record: interrupted\n"
     assert not list(tmp_path.iterdir())

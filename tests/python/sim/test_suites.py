@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from retain.errors import SimulationError
 from retain.sim import DEMO_SKILL, HELD_OUT, PRETRAINING, SUITES, demonstrations, episodes, pretraining, suite
-from retain.sim.suites import ID_REGION
+from retain.sim.suites import ID_REGION, VERB_SHARES
 from retain.sim.variation import Region
 
 
@@ -62,6 +62,12 @@ def test_pretraining_never_draws_a_held_out_skill_and_draws_all_others() -> None
 
 def test_pretraining_can_be_continued_where_it_stopped() -> None:
     assert pretraining(20, seed=3, first=10) == pretraining(30, seed=3)[10:]
+
+
+def test_verbs_are_drawn_by_their_shares_as_numpy_draws() -> None:
+    verbs, shares = list(VERB_SHARES), list(VERB_SHARES.values())
+    for drawn in pretraining(200, seed=4):
+        assert drawn.skill.verb == np.random.default_rng([drawn.seed, 2]).choice(verbs, p=shares)
 
 
 def test_seeds_are_spread_over_all_of_32_bits() -> None:
