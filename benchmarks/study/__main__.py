@@ -17,6 +17,7 @@ EXPERIMENTS: dict[str, tuple[str, str, str]] = {
     "E4": ("e4", "run", "α by component"),
     "E5": ("e5", "run", "pretraining scale"),
     "E6": ("e6", "run", "skill after skill"),
+    "E7": ("e7", "run", "learning rate and steps against α"),
     "E8": ("e8", "run", "choosing α"),
     "E9": ("e9", "run", "other ways to merge"),
     "E10": ("e10", "run", "what safeguards are worth"),

@@ -12,6 +12,9 @@ from study.results import RESULTS, read_json
 NEAR = 0.10
 """Near the base, comparable: at most this much worse, as a share."""
 
+SHOWN = ("ood-position", "generalist")
+"""Where freezing the language part might help."""
+
 Estimate = Mapping[str, float]
 Verdict = tuple[str, str]
 """confirmed, refuted, undecided; and the figures."""
@@ -33,16 +36,18 @@ def _worst(verdicts: list[str]) -> str:
 
 def c1() -> Verdict:
     """ID saturates early, old tasks collapse, OOD peaks and falls; freezing the language part does not help."""
-    curves = read_json("E1")["curves"]["task-ft"]
+    curves, frozen = (read_json("E1")["curves"][recipe] for recipe in ("task-ft", "frozen"))
     found, ood, old = curves["id"], curves["ood-position"], curves["generalist"]
     peak = max(ood, key=lambda one: one["value"])
     parts = [
         "confirmed" if found[3]["value"] > found[-1]["value"] - 0.05 else "refuted",
         "confirmed" if old[-1]["high"] < old[0]["low"] else "undecided",
         "confirmed" if ood[-1]["high"] < peak["low"] else "undecided",
+        *("refuted" if frozen[suite][-1]["low"] > curves[suite][-1]["high"] else "undecided" for suite in SHOWN),
     ]
     told = f"moved blocks {100 * peak['value']:.0f} % at step {peak['step']}, {100 * ood[-1]['value']:.0f} % at the end"
-    return _worst(parts), told + f"; old tasks {100 * old[0]['value']:.0f} → {100 * old[-1]['value']:.0f} %"
+    told += f"; old tasks {100 * old[0]['value']:.0f} → {100 * old[-1]['value']:.0f} %; language frozen "
+    return _worst(parts), told + ", ".join(f"{100 * frozen[suite][-1]['value']:.0f} %" for suite in SHOWN)
 
 
 def c2() -> Verdict:
@@ -136,10 +141,13 @@ def c11() -> Verdict:
 
 
 def c12() -> Verdict:
-    """Linear merging is enough."""
+    """Linear merging is enough: no other way is better out of distribution, or by less than `NEAR`."""
     against = read_json("E9")["against linear"]
-    verdicts = ["refuted" if gap["ood-test"]["low"] > 0 else "confirmed" for gap in against.values()]
-    return _worst(verdicts), ", ".join(f"{name} {_told(gap['ood-test'])}" for name, gap in against.items())
+    gaps = {name: gap["ood-test"] for name, gap in against.items()}
+    verdicts = [
+        "refuted" if gap["low"] > 0 else "confirmed" if gap["high"] < NEAR else "undecided" for gap in gaps.values()
+    ]
+    return _worst(verdicts), ", ".join(f"{name} {_told(gap)}" for name, gap in gaps.items())
 
 
 CLAIMS: Mapping[str, Callable[[], Verdict]] = {
@@ -156,6 +164,6 @@ def run(workers: int, say: Callable[[str], None]) -> None:
             verdict, figures = judge()
         except FileNotFoundError as error:
             verdict, figures = "not run", str(error.filename).rpartition("/")[2].removesuffix(".json")
-        found[name] = {"claim": (judge.__doc__ or "").strip(), "verdict": verdict, "figures": figures}
+        found[name] = {"claim": (judge.__doc__ or "").partition(": ")[0].strip().rstrip(".") + ".", "verdict": verdict, "figures": figures}
         say(f"{name:4} {verdict:10} {figures}")
     (RESULTS / "claims.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

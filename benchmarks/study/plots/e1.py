@@ -33,12 +33,12 @@ def draw(path: Path) -> Path:
         return " → ".join(f"{100 * one['value']:.0f}" for one in (last[suite][0], last[suite][2], last[suite][-1]))
 
     title = (
-        f"Finetuning all weights on 20 demonstrations, steps 0 → {last['id'][2]['step']} → {last['id'][-1]['step']}:"
+        f"All weights, steps 0 → {last['id'][2]['step']} → {last['id'][-1]['step']}:"
         f" in distribution {told('id')} %, moved {told('ood-position')} %, old tasks {told('generalist')} %"
     )
     n = last["id"][0]["n"]
     subtitle = (
-        f"“{found['target']}”; three seeds, {n} episodes a point in distribution; bands: 95 % (seeds and episodes)."
+        f"20 demonstrations of “{found['target']}”; three seeds, {n} episodes a point in distribution; bands: 95 % (seeds and episodes)."
     )
     style.titled(made, title, subtitle)
     return style.save(made, path)
