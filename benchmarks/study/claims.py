@@ -164,6 +164,7 @@ def run(workers: int, say: Callable[[str], None]) -> None:
             verdict, figures = judge()
         except FileNotFoundError as error:
             verdict, figures = "not run", str(error.filename).rpartition("/")[2].removesuffix(".json")
-        found[name] = {"claim": (judge.__doc__ or "").partition(": ")[0].strip().rstrip(".") + ".", "verdict": verdict, "figures": figures}
+        claim = (judge.__doc__ or "").partition(": ")[0].strip().rstrip(".") + "."
+        found[name] = {"claim": claim, "verdict": verdict, "figures": figures}
         say(f"{name:4} {verdict:10} {figures}")
     (RESULTS / "claims.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

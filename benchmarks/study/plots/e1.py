@@ -38,7 +38,8 @@ def draw(path: Path) -> Path:
     )
     n = last["id"][0]["n"]
     subtitle = (
-        f"20 demonstrations of “{found['target']}”; three seeds, {n} episodes a point in distribution; bands: 95 % (seeds and episodes)."
+        f"20 demonstrations of “{found['target']}”; three seeds, {n} episodes a point in distribution;"
+        " bands: 95 % (seeds and episodes)."
     )
     style.titled(made, title, subtitle)
     return style.save(made, path)
