@@ -21,7 +21,7 @@ def panels(rows: Sequence[Row], kinds: Mapping[str, str]) -> Figure:
     """
     suites = list(dict.fromkeys(row["suite"] for row in rows))
     alphas = list(dict.fromkeys(row["alpha"] for row in rows))
-    made = style.figure(10.5, 1.4 + 0.62 * len(alphas))
+    made: Figure = style.figure(10.5, 1.4 + 0.62 * len(alphas))
     drawn = made.subplots(1, len(suites), sharey=True)
     for axes, suite in zip(drawn, suites, strict=True):
         style.quiet(axes, grid="x")

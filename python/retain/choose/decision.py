@@ -75,6 +75,8 @@ class Decision:
         """What to do, in a few words."""
         if self.candidate == BASE:
             return "Keep the base: no merge keeps the old tasks and does the new one better"
+        if self.candidate == FINETUNED and self.by == "proxies":
+            return "Keep the finetuned policy: no merge has kept enough of what it learnt, on recorded frames"
         if self.candidate == FINETUNED:
             return "Keep the finetuned policy: nothing speaks for merging it"
         return f"Merge at {self.candidate.name}"

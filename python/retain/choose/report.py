@@ -56,7 +56,7 @@ def _rollout_sections(rollouts: RolloutEvidence, folder: SweepFolder) -> list[Se
     names = [one.name for one in swept.candidates]
     sections = []
     if all(one.uniform is not None for one in swept.candidates):
-        curve = plot_alpha_curve(swept, folder.picture("alpha"), choice)
+        curve = plot_alpha_curve(swept, folder.picture("alpha"), choice.candidate)
         sections.append(Section("Success over α", "", pictures=[curve]))
     pareto = plot_pareto(swept, folder.picture("pareto"), choice)
     return [

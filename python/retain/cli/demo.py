@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in (
         ("demonstrations", "episodes to learn from"),
         ("steps", "of finetuning"),
-        ("sweep_episodes", "per candidate and suite when α is chosen"),
+        ("sweep_episodes", "per candidate and suite of the curve over α"),
         ("episodes", "per cell of the main table"),
         ("drives", "episodes driven by the C++ loop"),
         ("seed", "of everything"),

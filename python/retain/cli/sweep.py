@@ -131,7 +131,13 @@ def _proxies(
             base, finetuned, [dict(one.alpha) for one in candidates], target=args.target_data,
             generalist=args.generalist_data, seed=args.seed, progress=advance,
         )  # fmt: skip
-    return ProxyEvidence(table, recommend(table))
+    try:
+        return ProxyEvidence(table, recommend(table))
+    except EvaluationError as error:
+        if args.no_rollouts:
+            raise
+        console.stderr.print(f"recorded frames are left out: {error}", markup=False)
+        return None
 
 
 def _roll(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from retain.choose.folder import SweepFolder
+
 TEST_SUITES = ("id", "ood-position", "ood-distractor", "ood-appearance", "ood-combined", "wording", "generalist")
 """What the main table reports. `ood-val` is not among them: α is chosen on it."""
 
@@ -16,9 +18,12 @@ class DemoSettings:
         skill: What is learnt, in words; a skill that the base has never seen.
         base: The pretrained policy.
         demonstrations: Episodes recorded in the narrow region.
+        held_out: As many again that finetuning does not see; α is chosen on them.
+        old_episodes: Episodes of old tasks on which α is chosen too.
         steps: Of finetuning.
-        learning_rate: Of finetuning; high enough that forgetting can be seen.
-        sweep_episodes: Per candidate and suite when α is chosen.
+        batch_size: Of finetuning. Steps, batch and rate are those of the study (docs/evidence.md).
+        learning_rate: Of finetuning.
+        sweep_episodes: Per candidate and suite of the curve over α.
         episodes: Per cell of the main table.
         drives: Episodes driven by the C++ loop.
         drive_s: Longest time of one of them.
@@ -30,7 +35,10 @@ class DemoSettings:
     skill: str = "place the red block near right"
     base: str = "compact-base"
     demonstrations: int = 20
-    steps: int = 400
+    held_out: int = 6
+    old_episodes: int = 100
+    steps: int = 160
+    batch_size: int = 16
     learning_rate: float = 3e-4
     sweep_episodes: int = 60
     episodes: int = 100
@@ -45,6 +53,16 @@ class DemoSettings:
         return self.output / "demonstrations"
 
     @property
+    def held_out_dataset(self) -> Path:
+        """Demonstrations that finetuning does not see."""
+        return self.output / "held-out"
+
+    @property
+    def old_dataset(self) -> Path:
+        """Episodes of old tasks."""
+        return self.output / "old"
+
+    @property
     def finetuned(self) -> Path:
         """The finetuned policy."""
         return self.output / "finetuned"
@@ -55,8 +73,13 @@ class DemoSettings:
         return self.output / "bundle"
 
     @property
+    def choice(self) -> SweepFolder:
+        """The choice of α, its pictures and its own page."""
+        return SweepFolder(self.output / "choice")
+
+    @property
     def sweep(self) -> Path:
-        """Every outcome of the sweep."""
+        """Every outcome of the curve over α."""
         return self.output / "sweep.parquet"
 
     @property

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retain.bundle import Bundle
-from retain.choose import GENERALIST, VALIDATION, Choice, Rollouts, Sweep, by_component, choose, line, planned, sweep
+from retain.choose import GENERALIST, VALIDATION, Rollouts, Sweep, by_component, line, planned, sweep
 from retain.choose.plots import plot_alpha_curve
-from retain.demo.commands import Say, run_command
+from retain.demo.commands import Chosen, Say, choose, chosen, finetune, merge_export, record
 from retain.demo.drive import Drive, drive
 from retain.demo.settings import TEST_SUITES, DemoSettings
 from retain.demo.telling import (
@@ -45,13 +45,13 @@ class Demo:
 
     Attributes:
         story: Outcomes and drives.
-        choice: The α that the rule took on validation.
+        choice: The α that was taken on recorded frames.
         pictures: PNGs, in the order of the page.
         report: The page.
     """
 
     story: Story
-    choice: Choice
+    choice: Chosen
     pictures: list[Path]
     report: Path
 
@@ -69,12 +69,13 @@ def run_demo(settings: DemoSettings, *, force: bool, say: Say, progress: Progres
         RetainError: A stage failed, or the output folder holds something else than a demo.
     """
     _make_room(settings.output, force=force)
-    typed = [_record(settings, say), _finetune(settings, say)]
-    swept, choice = _choose(settings, say, progress)
+    typed = [*record(settings, say), finetune(settings, say), choose(settings, say)]
+    choice = chosen(settings)
     alpha = [f"{component}={value:g}" for component, value in choice.candidate.alpha]
-    typed.append(_merge_export(settings, alpha, say))
+    typed.append(merge_export(settings, alpha, say))
     merged = f"merged ({choice.candidate.name})"
     result = _evaluate(settings, merged, say, progress)
+    swept = _sweep(settings, say, progress)
     drives = _drive(settings, say)
     story = Story(result, merged, ", ".join(alpha) + "; 0 is the base, 1 the finetuned policy", drives)
     pictures = _draw(settings, story, swept, choice)
@@ -93,22 +94,8 @@ def _make_room(output: Path, *, force: bool) -> None:
     (output / MARK).write_text("made by `retain demo`\n", encoding="utf-8")
 
 
-def _record(settings: DemoSettings, say: Say) -> str:
-    return run_command(
-        say, "record", "--skill", settings.skill, "--episodes", str(settings.demonstrations),
-        "--seed", str(settings.seed), "-o", str(settings.dataset),
-    )  # fmt: skip
-
-
-def _finetune(settings: DemoSettings, say: Say) -> str:
-    return run_command(
-        say, "finetune", settings.base, "--data", str(settings.dataset), "--steps", str(settings.steps),
-        "--lr", f"{settings.learning_rate:g}", "--seed", str(settings.seed), "-o", str(settings.finetuned),
-    )  # fmt: skip
-
-
-def _choose(settings: DemoSettings, say: Say, progress: Progress) -> tuple[Sweep, Choice]:
-    say(f"sweeping α on {VALIDATION} and {GENERALIST}: all weights together, then one component at a time")
+def _sweep(settings: DemoSettings, say: Say, progress: Progress) -> Sweep:
+    say(f"what other α would have done, on {VALIDATION} and {GENERALIST}: all weights, then one component at a time")
     alphas = [*line(), *by_component()]
     rollouts = Rollouts(
         resolve(settings.base), settings.finetuned, parse_instruction(settings.skill), settings.sweep_episodes,
@@ -116,16 +103,7 @@ def _choose(settings: DemoSettings, say: Say, progress: Progress) -> tuple[Sweep
     )  # fmt: skip
     count = len(planned(alphas)) * len(rollouts.suites) * rollouts.n
     with progress("sweeping α", count) as advance:
-        swept = sweep(rollouts, alphas, advance)
-    choice = choose(swept)
-    say(f"chosen: {choice.candidate.name}, because {choice.reason}")
-    return swept, choice
-
-
-def _merge_export(settings: DemoSettings, alpha: list[str], say: Say) -> str:
-    return run_command(
-        say, "merge-export", settings.base, str(settings.finetuned), "--alpha", *alpha, "-o", str(settings.bundle)
-    )
+        return sweep(rollouts, alphas, advance)
 
 
 def _evaluate(settings: DemoSettings, merged: str, say: Say, progress: Progress) -> EvaluationResult:
@@ -152,7 +130,7 @@ def _drive(settings: DemoSettings, say: Say) -> list[Drive]:
     ]
 
 
-def _draw(settings: DemoSettings, story: Story, swept: Sweep, choice: Choice) -> dict[str, Path]:
+def _draw(settings: DemoSettings, story: Story, swept: Sweep, choice: Chosen) -> dict[str, Path]:
     shown = next((one for one in story.drives if one.report.success), story.drives[0])
     bundle = Bundle.open(settings.bundle)
     ended = f"done after {shown.report.success_s:.1f} s" if shown.report.success_s is not None else "not done in time"
@@ -161,7 +139,7 @@ def _draw(settings: DemoSettings, story: Story, swept: Sweep, choice: Choice) ->
     output = settings.output
     return {
         "table": plot_main_table(story.result, output / "table.png", table_title(story)),
-        "curve": plot_alpha_curve(swept, output / "alpha.png", choice),
+        "curve": plot_alpha_curve(swept, output / "alpha.png", choice.candidate),
         "components": plot_main_table(_components(swept), output / "components.png", _component_title(swept)),
         "film": plot_film_strip(
             shown.frames, shown.times_s, output / "film.png",
@@ -198,7 +176,7 @@ def _component_title(swept: Sweep) -> str:
 
 
 def _write_page(
-    settings: DemoSettings, story: Story, swept: Sweep, choice: Choice, pictures: dict[str, Path], typed: list[str]
+    settings: DemoSettings, story: Story, swept: Sweep, choice: Chosen, pictures: dict[str, Path], typed: list[str]
 ) -> None:
     n = settings.sweep_episodes
     sections = [
@@ -210,7 +188,10 @@ def _write_page(
         ),
         Section("Merged against finetuned, episode by episode", "", table=difference_table(story)),
         Section(
-            "Which α", f"Chosen on validation episodes alone: {choice.reason}.", pictures=[pictures["curve"]],
+            "Which α",
+            f"Chosen on recorded frames, before any episode was run: {choice.reason}.\n\nWhat other α do was looked at"
+            " afterwards.",
+            pictures=[settings.choice.picture("proxies"), pictures["curve"]],
             note=f"{n} episodes a point; none of them is in the table above. α is the weight of the finetuned policy.",
         ),
         Section("By component", "", pictures=[pictures["components"]], note=f"{n} episodes a point."),

@@ -33,7 +33,7 @@ def said(monkeypatch):
 
 def test_the_curve_over_alpha_leaves_out_components_and_says_its_finding(tmp_path, said):
     swept = made_up(CELLS | {(("vision", 0.0), ("language", 1.0), ("action", 0.0)): (3, 90, 3)})
-    path = plot_alpha_curve(swept, tmp_path / "curve.png", choose(swept))
+    path = plot_alpha_curve(swept, tmp_path / "curve.png", choose(swept).candidate)
     assert size_px(path) == (1350, 720)
     title, subtitle = said[0]
     assert title.startswith("α = 0.5 solves 60 % of the validation episodes")

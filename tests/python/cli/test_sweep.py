@@ -99,3 +99,12 @@ def test_a_policy_that_is_not_there_is_told_before_a_folder_is_made(tmp_path, ca
     assert main(["sweep", "nowhere", "nowhere", "-o", str(tmp_path / "out")]) == 2
     assert "nowhere is not a policy directory" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_rollouts_decide_where_finetuning_has_taught_nothing_by_recorded_frames(ends, data, capsys):
+    backwards = ["sweep", *reversed(ends), *SKILL, "--levels", "0,1", *data]
+    assert main([*backwards, "-n", "1", "--json"]) == 0
+    told = capsys.readouterr()
+    assert "recorded frames are left out: the loss on the held-out demonstrations is" in told.err
+    assert json.loads(told.out)["proxies"] is None
+    assert main([*backwards, "--no-rollouts"]) == 2

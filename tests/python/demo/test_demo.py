@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SMALL = ["--demonstrations", "2", "--steps", "2", "--sweep-episodes", "1", "--episodes", "2", "--drives", "2"]
+SMALL = ["--demonstrations", "2", "--steps", "20", "--sweep-episodes", "1", "--episodes", "2", "--drives", "2"]
 
 
 def demo(output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +25,9 @@ def test_a_small_demo_goes_the_whole_way(tmp_path):
     assert all(drive["state"] == "hold" for drive in told["drives"])
     pictures = {path.name for path in (tmp_path / "demo").glob("*.png")}
     assert pictures == {"table.png", "alpha.png", "components.png", "film.png", "commands.png"}
-    assert (tmp_path / "demo" / "report.html").read_text(encoding="utf-8").count("data:image/png") == len(pictures)
+    page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png") == len(pictures) + 1  # and that of `retain sweep`
+    assert told["alpha"] == json.loads((tmp_path / "demo" / "choice" / "choice.json").read_text())["alpha"]
     assert "$ retain merge-export compact-base" in result.stderr
 
 

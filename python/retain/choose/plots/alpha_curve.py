@@ -1,20 +1,20 @@
-"""Success over α, one curve per suite, with the α that the rule chose."""
+"""Success over α, one curve per suite, with the α that was chosen."""
 
 from pathlib import Path
 
-from retain.choose.rule import Choice
+from retain.choose.candidate import Candidate
 from retain.choose.sweep import Sweep
 from retain.errors import EvaluationError
 from retain.evaluate.plots import style
 
 
-def plot_alpha_curve(swept: Sweep, path: Path, choice: Choice | None = None, title: str | None = None) -> Path:
+def plot_alpha_curve(swept: Sweep, path: Path, taken: Candidate | None = None, title: str | None = None) -> Path:
     """Draw the candidates of a sweep in which all components share one α.
 
     Args:
         swept: The outcomes; candidates with different α per component are left out.
         path: PNG to write.
-        choice: Marks the chosen α where it is one of the curve's.
+        taken: Marks the chosen α where it is one of the curve's.
         title: The finding; by default what happens between the ends, in numbers.
 
     Raises:
@@ -41,8 +41,8 @@ def plot_alpha_curve(swept: Sweep, path: Path, choice: Choice | None = None, tit
             color=colour, marker=marker, markersize=6, linewidth=2, label=f"{label} ({suite})", clip_on=False, zorder=3,
         )  # fmt: skip
     chosen = None
-    if choice is not None and choice.candidate.name in [name for _, name in points]:
-        chosen = next(alpha for alpha, name in points if name == choice.candidate.name)
+    if taken is not None and taken.name in [name for _, name in points]:
+        chosen = next(alpha for alpha, name in points if name == taken.name)
         axes.axvline(chosen, color=style.INK, linestyle="--", linewidth=1.2)
         side = "right" if chosen > 0.5 else "left"
         axes.annotate(
