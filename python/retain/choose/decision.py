@@ -6,6 +6,7 @@ from typing import Literal
 
 from retain.choose.candidate import BASE, FINETUNED, Candidate
 from retain.choose.costs import Cost, cost_sentences, costs, front
+from retain.choose.geometry import Geometry
 from retain.choose.proxies import ProxyTable
 from retain.choose.recommend import Recommendation
 from retain.choose.rule import Choice, rule_words
@@ -58,6 +59,7 @@ class Decision:
         command: What to type next.
         rollouts: What rollouts showed, if there were any.
         proxies: What recorded frames showed, if they were looked at.
+        geometry: What several runs' weights showed, if there were several; it does not change the choice.
     """
 
     by: Evidence
@@ -69,6 +71,7 @@ class Decision:
     command: str
     rollouts: RolloutEvidence | None
     proxies: ProxyEvidence | None
+    geometry: Geometry | None = None
 
     @property
     def title(self) -> str:
@@ -108,6 +111,7 @@ def decide_by_rollouts(
     choice: Choice,
     ends: tuple[str, str],
     proxies: ProxyEvidence | None = None,
+    geometry: Geometry | None = None,
 ) -> Decision:
     """The rule's choice as a decision.
 
@@ -116,6 +120,7 @@ def decide_by_rollouts(
         choice: What the rule took out of them.
         ends: The base and the finetuned policy as a user would type them.
         proxies: Measured beside the rollouts; they do not change the choice.
+        geometry: Of several runs; it does not change it either.
     """
     found = costs(swept, choice.candidate)
     return Decision(
@@ -128,15 +133,17 @@ def decide_by_rollouts(
         command=choice.candidate.merge_command(*ends),
         rollouts=RolloutEvidence(swept, choice, front(swept), found),
         proxies=proxies,
+        geometry=geometry,
     )
 
 
-def decide_by_proxies(proxies: ProxyEvidence, ends: tuple[str, str]) -> Decision:
+def decide_by_proxies(proxies: ProxyEvidence, ends: tuple[str, str], geometry: Geometry | None = None) -> Decision:
     """The recommendation without rollouts as a decision.
 
     Args:
         proxies: What was measured, and what was made of it.
         ends: The base and the finetuned policy as a user would type them.
+        geometry: Of several runs; it does not change the choice.
     """
     recommended = proxies.recommended
     candidate = Candidate.of(dict(recommended.alpha))
@@ -150,6 +157,7 @@ def decide_by_proxies(proxies: ProxyEvidence, ends: tuple[str, str]) -> Decision
         command=candidate.merge_command(*ends),
         rollouts=None,
         proxies=proxies,
+        geometry=geometry,
     )
 
 

@@ -25,6 +25,7 @@ def as_json(decision: Decision) -> dict[str, Any]:
         "command": decision.command,
         "rollouts": None if decision.rollouts is None else _rollouts(decision.rollouts),
         "proxies": None if decision.proxies is None else _proxies(decision.proxies),
+        "geometry": None if decision.geometry is None else decision.geometry.to_json(),
     }
 
 

@@ -7,7 +7,7 @@ from retain.choose.candidate import Candidate
 from retain.choose.decision import Decision, Evidence, ProxyEvidence, RolloutEvidence
 from retain.choose.folder import SweepFolder
 from retain.choose.plots import plot_alpha_curve, plot_pareto, plot_proxies
-from retain.choose.tables import candidate_table, cost_table, proxy_table
+from retain.choose.tables import candidate_table, cost_table, geometry_table, proxy_table
 from retain.page import Section, Table, render
 
 _INTERVALS = (
@@ -41,6 +41,14 @@ def _sections(decision: Decision, folder: SweepFolder) -> list[Section]:
         sections += _rollout_sections(decision.rollouts, folder)
     if decision.proxies is not None:
         sections.append(_proxy_section(decision.proxies, decision.by, decision.candidate, folder))
+    if decision.geometry is not None:
+        sections.append(
+            Section(
+                "By the weights alone", "", table=Table(*geometry_table(decision.geometry)),
+                note="Model Stock (arXiv 2403.19522, eq. 5): what several runs of finetuning have in common is taken"
+                " for the skill, the rest for noise. It looks at no data and does not change the choice.",
+            )
+        )  # fmt: skip
     return [
         *sections,
         Section("What it cannot see", "", points=decision.blind_spots),

@@ -2,6 +2,7 @@
 
 from retain.choose.candidate import Candidate
 from retain.choose.decision import ProxyEvidence, RolloutEvidence
+from retain.choose.geometry import Geometry
 from retain.evaluate.report import difference_text, p_text, rate_text
 
 Rows = tuple[list[str], list[list[str]]]
@@ -46,3 +47,21 @@ def proxy_table(proxies: ProxyEvidence, chosen: Candidate) -> Rows:
         rows.append([one.name, *(f"{number:.3f}" for number in numbers), ", ".join(where)])
     columns = ["candidate", "loss, new task", "error, new task", "loss, old tasks", "error, old tasks", "drift", ""]
     return columns, rows
+
+
+def geometry_table(geometry: Geometry) -> Rows:
+    """All weights, then a component per row: what several runs of finetuning have in common, and Model Stock's α."""
+
+    def told(value: float | None) -> str:
+        return "-" if value is None else f"{value:.2f}"
+
+    rows = [
+        [
+            name,
+            *("-" if moved is None else f"{100 * moved:.2f} %" for moved in found.relative_update),
+            *map(told, (found.cosine, found.alpha_of_one, found.alpha_of_mean)),
+        ]
+        for name, found in {"all weights": geometry.whole, **geometry.components}.items()
+    ]
+    moved = [f"update, run {number}" for number in range(1, len(geometry.finetuned) + 1)]
+    return ["", *moved, "cosine between runs", "α of one run", "α of their mean"], rows

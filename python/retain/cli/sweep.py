@@ -23,6 +23,7 @@ examples:
   retain sweep compact-base finetuned --per-component -o sweep               # every combination of 0, .5, 1
   retain sweep compact-base finetuned --per-component --trials 30 -o sweep   # Optuna says what to try next
   retain sweep compact-base finetuned --no-rollouts --target-data held-out --generalist-data old -o sweep
+  retain sweep compact-base finetuned --runs finetuned-seed1 finetuned-seed2   # and what their weights say
 
 the rule: of the candidates that keep the generalist within --tolerance of the base, take the one nearest the finetuned
 policy that ood-val cannot tell from the best (one standard error of the paired difference).
@@ -46,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="of episodes and search (default: %(default)s)")
     add("--workers", type=int, default=1, help="processes (default: %(default)s); counts do not depend on it")
     add("--ray", metavar="ADDRESS", help="play on this Ray cluster instead; local starts one with --workers processors")
+    add(
+        "--runs", nargs="+", default=[], metavar="POLICY", help="other runs of the finetuning: adds Model Stock's alpha"
+    )
     add("--no-rollouts", action="store_true", help="run no episode; needs both data sets below")
     add("--target-data", type=Path, metavar="DATA", help="held-out demonstrations of the skill, a LeRobotDataset")
     add("--generalist-data", type=Path, metavar="DATA", help="demonstrations of old tasks, a LeRobotDataset")
@@ -112,10 +116,15 @@ def _decide(args: argparse.Namespace, folder: "SweepFolder | None") -> "Decision
         folder.claim()
     typed = (args.base, args.finetuned)
     proxies = _proxies(args, base, finetuned, candidates)
+    geometry = None
+    if args.runs:
+        from retain.choose.geometry import measure_geometry
+
+        geometry = measure_geometry(base, [finetuned, *map(resolve, args.runs)])
     if args.no_rollouts and proxies is not None:
-        return decide_by_proxies(proxies, typed)
+        return decide_by_proxies(proxies, typed, geometry)
     swept = _roll(args, base, finetuned, candidates, folder)
-    return decide_by_rollouts(swept, choose(swept, args.tolerance / 100), typed, proxies)
+    return decide_by_rollouts(swept, choose(swept, args.tolerance / 100), typed, proxies, geometry)
 
 
 def _proxies(
@@ -164,13 +173,15 @@ def _roll(
 
 
 def _print(decision: "Decision") -> None:
-    from retain.choose.tables import candidate_table, cost_table, proxy_table
+    from retain.choose.tables import candidate_table, cost_table, geometry_table, proxy_table
 
     if decision.rollouts is not None:
         console.table("success with 95 % Wilson intervals", *candidate_table(decision.rollouts))
         console.table("the chosen one on the same episodes", *cost_table(decision.rollouts))
     if decision.proxies is not None:
         console.table("on recorded frames, lower is better", *proxy_table(decision.proxies, decision.candidate))
+    if decision.geometry is not None:
+        console.table("by the weights of several runs (Model Stock)", *geometry_table(decision.geometry))
     lines = [decision.title, decision.reason, *(f"cost: {one}" for one in decision.cost)]
     lines += [f"not seen: {one}" for one in decision.blind_spots]
     for sentence in (*lines, decision.command):

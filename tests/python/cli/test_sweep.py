@@ -108,3 +108,18 @@ def test_rollouts_decide_where_finetuning_has_taught_nothing_by_recorded_frames(
     assert "recorded frames are left out: the loss on the held-out demonstrations is" in told.err
     assert json.loads(told.out)["proxies"] is None
     assert main([*backwards, "--no-rollouts"]) == 2
+
+
+def test_the_weights_of_several_runs_are_told_and_change_nothing(ends, data, tmp_path, capsys):
+    frames = ["sweep", *ends, *SKILL, "--no-rollouts", *data, "--levels", "0,0.5,1", "--json"]
+    assert main(frames) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert main([*frames, "--runs", ends[1]]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["alpha"] == alone["alpha"]
+    assert alone["geometry"] is None
+    assert told["geometry"]["whole"]["cosine"] == pytest.approx(1.0)  # with itself
+    assert told["geometry"]["whole"]["alpha_of_mean"] == pytest.approx(1.0)
+    assert main([*frames[:-1], "--runs", ends[1], "-o", str(tmp_path / "out")]) == 0
+    assert "all weights\t" in capsys.readouterr().out
+    assert "By the weights alone" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
