@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from study.e2 import MERGED, STOPS, Option, options
+from study.e2 import INNER, MERGED, STOPS, Option, options
 from study.measure import Cell, measure, merged
 from study.pieces import Training, train_all
-from study.protocol import ALPHAS, SEEDS, TARGETS, TEST_N
+from study.protocol import SEEDS, TARGETS, TEST_N
 from study.recipes import CO_FT, CO_FT_HIGH, TASK_FT, TASK_FT_LOW
 from study.results import write_json, write_outcomes
 from study.statistics import Group, difference, mean
@@ -20,18 +20,20 @@ METHODS: Mapping[str, str] = {"task-FT, tuned": "task-FT", "co-FT, tuned": "co-F
 SUITES = {suite: TEST_N[suite] for suite in ("ood-position", "generalist")}
 """Moved blocks and old tasks. All shifts at every setting would take three times as long."""
 
+MERGED_AT: Mapping[str, tuple[float, ...]] = {"RETAIN-task-FT": INNER, "RETAIN-co-FT": (0.5, 0.7, 0.9)}
+"""α of the merges beside them; all of the first are there since E3."""
+
 PAIRS = [(target, seed) for target in TARGETS for seed in SEEDS]
 
 
 def settings(target: str, seed: int) -> dict[str, dict[str, Option]]:
-    """Name → setting, in words → policy: finetuning's rates × steps, and merging's α between the ends."""
+    """Name → setting, in words → policy: finetuning's rates × steps, and merging's α."""
     found = {name: {one.told: one for one in options(method, target, seed)} for method, name in METHODS.items()}
     for method, recipe in MERGED.items():
         one = Training(recipe, target, seed)
         found[method] = {
             f"α = {alpha:g}": Option(merged(one.key, one.path, alpha), f"α = {alpha:g}", alpha)
-            for alpha in ALPHAS
-            if 0 < alpha < 1
+            for alpha in MERGED_AT[method]
         }
     return found
 

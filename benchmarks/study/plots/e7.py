@@ -43,7 +43,7 @@ def draw(path: Path) -> Path:
 
 
 def _legend(method: str) -> str:
-    return f"{method}, α from .1 to .9" if method.startswith("RETAIN") else f"{method}, rates × steps"
+    return f"{method}, over α" if method.startswith("RETAIN") else f"{method}, rates × steps"
 
 
 def _map(axes: Axes, by_setting: Mapping[str, Any], suite: str, title: str) -> None:
