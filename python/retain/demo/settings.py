@@ -11,7 +11,7 @@ TEST_SUITES = ("id", "ood-position", "ood-distractor", "ood-appearance", "ood-co
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """A demo's size. The defaults take about six minutes on two cores.
+    """A demo's size. The defaults take about eight minutes on two cores.
 
     Attributes:
         output: Folder of everything the demo makes.
@@ -40,7 +40,7 @@ class DemoSettings:
     steps: int = 160
     batch_size: int = 16
     learning_rate: float = 3e-4
-    sweep_episodes: int = 60
+    sweep_episodes: int = 30
     episodes: int = 100
     drives: int = 10
     drive_s: float = 8.0
