@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from retain import __version__
 from retain.errors import RetainError
 
+# Before any command imports torch: its OpenMP threads spin only briefly for each other, then sleep. On a machine that
+# does something else too, a thread that spins keeps the one that it waits for from running (docs/decisions.md).
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
 COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, one line of help), in the order of the work; modules are imported only when their command runs.
     "demo": ("retain.cli.demo", "the whole story on this machine, in minutes"),
