@@ -1,9 +1,14 @@
 """A small `compact` policy, one finetuned from it, and their bundles: made once, never changed."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So starts whatever a shell starts in the background, and so would the commands that are tested here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _save(directory: Path, dtype_name: str) -> Path:
