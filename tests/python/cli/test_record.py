@@ -65,18 +65,18 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_interrupted_recording_leaves_nothing_and_says_so(tmp_path: Path, workers: str, after_s: float) -> None:
     command = [sys.executable, "-m", "retain.cli", "record", "--pretraining", "-n", "5000", "--workers", workers]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "-o", str(tmp_path / "data")], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(after_s)
-    os.killpg(process.pid, signal.SIGINT)  # What a terminal does: the workers get it too, most likely while they start.
-    try:
-        _, error = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(after_s)
+            os.killpg(process.pid, signal.SIGINT)  # As a terminal does: workers get it too, most likely as they start.
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert error == "retain record: interrupted\n"
     assert not list(tmp_path.iterdir())

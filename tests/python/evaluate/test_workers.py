@@ -58,13 +58,16 @@ def test_a_worker_that_dies_is_one_sentence(tmp_path, monkeypatch):
 def test_ctrl_c_ends_workers_at_once_and_keeps_what_is_done(tmp_path):
     path = tmp_path / "results.parquet"
     command = [sys.executable, "-m", "retain.cli", "evaluate", "expert", "--suites", "id", "-n", "4000"]
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--workers", "2", "-o", str(path)], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    while not path.exists() and run.poll() is None:
-        time.sleep(0.1)
-    os.killpg(run.pid, signal.SIGINT)
-    _, said = run.communicate(timeout=60)
+    ) as run:
+        try:
+            while not path.exists() and run.poll() is None:
+                time.sleep(0.1)
+            os.killpg(run.pid, signal.SIGINT)
+            _, said = run.communicate(timeout=60)
+        finally:
+            run.kill()
     assert (run.returncode, said) == (130, "retain evaluate: interrupted\n")
     assert 0 < len(load_result(path).successes("expert", "id")) < 4000
     assert _gone(run.pid, within_s=30)
