@@ -6,19 +6,19 @@ from pathlib import Path
 from retain.choose.folder import SweepFolder
 
 TEST_SUITES = ("id", "ood-position", "ood-distractor", "ood-appearance", "ood-combined", "wording", "generalist")
-"""What the main table reports. `ood-val` is not among them: α is chosen on it."""
+"""What the main table reports. `ood-val` is not among them: the curve over α is drawn on it."""
 
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """A demo's size. The defaults take about eight minutes on two cores.
+    """A demo's size. The defaults take less than ten minutes on two cores.
 
     Attributes:
         output: Folder of everything the demo makes.
         skill: What is learnt, in words; a skill that the base has never seen.
         base: The pretrained policy.
         demonstrations: Episodes recorded in the narrow region.
-        held_out: As many again that finetuning does not see; α is chosen on them.
+        held_out: Demonstrations that finetuning does not see; α is chosen on them.
         old_episodes: Episodes of old tasks on which α is chosen too.
         steps: Of finetuning.
         batch_size: Of finetuning. Steps, batch and rate are those of the study (docs/evidence.md).
