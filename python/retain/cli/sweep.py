@@ -115,12 +115,12 @@ def _decide(args: argparse.Namespace, folder: "SweepFolder | None") -> "Decision
     if folder is not None:
         folder.claim()
     typed = (args.base, args.finetuned)
-    proxies = _proxies(args, base, finetuned, candidates)
     geometry = None
     if args.runs:
         from retain.choose.geometry import measure_geometry
 
         geometry = measure_geometry(base, [finetuned, *map(resolve, args.runs)])
+    proxies = _proxies(args, base, finetuned, candidates)
     if args.no_rollouts and proxies is not None:
         return decide_by_proxies(proxies, typed, geometry)
     swept = _roll(args, base, finetuned, candidates, folder)
