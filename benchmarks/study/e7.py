@@ -1,11 +1,11 @@
 """E7, is the gain of merging only a matter of learning rate and steps: every setting of both, beside every α."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from study.e2 import INNER, MERGED, STOPS, Option, options
+from study.e2 import INNER, MERGED, Option, options
 from study.measure import Cell, measure, merged
 from study.pieces import Training, train_all
 from study.protocol import SEEDS, TARGETS, TEST_N
@@ -55,23 +55,25 @@ def run(workers: int, say: Callable[[str], None]) -> None:
     train_all([Training(recipe, *pair) for recipe in recipes for pair in PAIRS], workers, say)
     kept = measure(cells(), workers, say)
     write_outcomes("E7", cells(), kept)
-    write_json("E7", {"stops": STOPS, "settings": tables(kept)})
+    write_json("E7", {"settings": tables(kept)})
 
 
 def tables(kept: Store) -> dict[str, Any]:
     """Success of every setting of every method on both suites, and each setting less RETAIN-task-FT at α = .7."""
+    by_pair = {pair: settings(*pair) for pair in PAIRS}
 
     def groups(method: str, told: str, suite: str) -> list[Group]:
-        places = [Cell(settings(*pair)[method][told].policy, *pair, suite, SUITES[suite]).place for pair in PAIRS]
-        return [np.asarray(kept.successes(place, SUITES[suite])) for place in places]
+        n = SUITES[suite]
+        return [
+            np.asarray(kept.successes(Cell(found[method][told].policy, *pair, suite, n).place, n))
+            for pair, found in by_pair.items()
+        ]
+
+    merge = {suite: groups("RETAIN-task-FT", "α = 0.7", suite) for suite in SUITES}
 
     def row(method: str, told: str) -> dict[str, Any]:
-        estimates = {suite: vars(mean(groups(method, told, suite))) for suite in SUITES}
-        gaps = {
-            suite: vars(difference(groups("RETAIN-task-FT", "α = 0.7", suite), groups(method, told, suite)))
-            for suite in SUITES
-        }
-        return estimates | {"less RETAIN-task-FT at .7": gaps}
+        here = {suite: groups(method, told, suite) for suite in SUITES}
+        gaps = {suite: vars(difference(merge[suite], here[suite])) for suite in SUITES}
+        return {suite: vars(mean(here[suite])) for suite in SUITES} | {"less RETAIN-task-FT at .7": gaps}
 
-    names: Iterable[str] = settings(*PAIRS[0])
-    return {method: {told: row(method, told) for told in settings(*PAIRS[0])[method]} for method in names}
+    return {method: {told: row(method, told) for told in by} for method, by in by_pair[PAIRS[0]].items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from retain.evaluate.plots import style
 
-from study.plots.lines import COLOURS, MARKERS
+from study.plots.lines import COLOURS, MARKERS, heat_map
 from study.results import read_json
 
 PARTS = ("vision", "language", "action")
@@ -32,12 +32,8 @@ def draw(path: Path) -> Path:
         cells = {tuple(one["alpha"]): one[suite] for one in found["grid"]}
         shown = np.array([[100 * cells[1.0, language, action] for action in levels] for language in levels])
         axes = row[1]
-        axes.imshow(shown, origin="lower", cmap="cividis", vmin=0, vmax=100)
-        for y, x in np.ndindex(shown.shape):
-            ink = "white" if shown[y, x] < 55 else style.INK
-            axes.text(x, y, f"{shown[y, x]:.0f}", ha="center", va="center", fontsize=9, color=ink)
-        axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
-        axes.set_yticks(range(len(levels)), [f"{level:g}" for level in levels])
+        heat_map(axes, shown, levels, levels)
+        axes.set_aspect("equal")
         axes.set_xlabel("α of action", fontsize=9, color=style.INK)
         axes.set_ylabel("α of language", fontsize=9, color=style.INK)
         axes.set_title(f"{words}, vision finetuned (α = 1) [%]", fontsize=10, loc="left", color=style.INK)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from retain.evaluate.plots import style
 
-from study.plots.lines import COLOURS, MARKERS
+from study.plots.lines import COLOURS, MARKERS, heat_map
 from study.results import read_json
 
 SUITES = {"ood-position": "moved blocks", "generalist": "old tasks"}
@@ -54,12 +54,7 @@ def _map(axes: Axes, by_setting: Mapping[str, Any], suite: str, title: str) -> N
     shown = np.full((len(rates), len(steps)), np.nan)
     for told, (step, rate) in split.items():
         shown[rates.index(float(rate)), steps.index(int(step))] = 100 * by_setting[told][suite]["value"]
-    axes.imshow(shown, origin="lower", cmap="cividis", vmin=0, vmax=100, aspect="auto")
-    for y, x in np.ndindex(shown.shape):
-        ink = "white" if shown[y, x] < 55 else style.INK
-        axes.text(x, y, f"{shown[y, x]:.0f}", ha="center", va="center", fontsize=9, color=ink)
-    axes.set_xticks(range(len(steps)), [f"{step}" for step in steps])
-    axes.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
+    heat_map(axes, shown, steps, rates)
     axes.set_xlabel("steps", fontsize=9, color=style.INK)
     axes.set_ylabel("rate", fontsize=9, color=style.INK)
     axes.set_title(title, fontsize=9, loc="left", color=style.INK)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from retain.evaluate.plots import style
 
 Point = Mapping[str, float]
@@ -45,6 +47,16 @@ def interval(axes: Any, row: float, point: Point, *, colour: str, marker: str = 
         f"{value:.0f}" if text is None else text, (value, row), xytext=(0, 5), textcoords="offset points",
         ha="center", fontsize=7.5, color=style.INK,
     )  # fmt: skip
+
+
+def heat_map(axes: Any, percent: NDArray[np.float64], columns: Sequence[float], rows: Sequence[float]) -> None:
+    """A cell per setting with its number in it, the first row at the bottom."""
+    axes.imshow(percent, origin="lower", cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    for y, x in np.ndindex(percent.shape):
+        ink = "white" if percent[y, x] < 55 else style.INK
+        axes.text(x, y, f"{percent[y, x]:.0f}", ha="center", va="center", fontsize=9, color=ink)
+    axes.set_xticks(range(len(columns)), [f"{one:g}" for one in columns])
+    axes.set_yticks(range(len(rows)), [f"{one:g}" for one in rows])
 
 
 def percent_axis(axes: Any, label: str = "success [%]") -> None:
