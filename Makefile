@@ -70,6 +70,7 @@ bench: set-up
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/dataset_io.py
+	$(BIN)/python benchmarks/finetune_spin.py
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/sim_experts.py
 
