@@ -15,15 +15,17 @@ struct Frame {
   std::size_t height = 0;
   std::size_t width = 0;
   std::vector<std::uint8_t> rgb;
+  std::vector<std::uint16_t> depth;  ///< height × width, aligned to the colours, in depth_unit_m; empty without depth
+  double depth_unit_m = 0.0;
 };
 
 enum class CameraStatus : std::uint8_t {
   ok,
   timeout,  ///< no new frame yet
-  lost,     ///< unplugged or broken; the camera thread ends
+  lost,     ///< unplugged or broken: to be closed, and opened again after a while
 };
 
-/// A source of frames. Belongs to its camera thread from open() to close().
+/// A source of frames. Belongs to its camera thread from open() to close(), and may be opened again after that.
 class Camera {
  public:
   Camera() = default;
@@ -41,7 +43,7 @@ class Camera {
   virtual void open() = 0;
 
   /// Waits for the next frame, at most about a tenth of a second, and writes it. `frame.rgb` keeps its capacity between
-  /// calls.
+  /// calls; frame numbers go on counting when a camera was opened again.
   [[nodiscard]] virtual CameraStatus grab(Frame& frame) noexcept = 0;
 
   virtual void close() noexcept = 0;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,10 +26,13 @@ enum class RobotStatus : std::uint8_t {
   stopped,   ///< protective or emergency stop
 };
 
-/// Measured positions.
+/// What a robot measures.
 struct RobotState {
-  std::int64_t time_ns = 0;  ///< when it was measured, CLOCK_MONOTONIC
+  std::int64_t time_ns = 0;  ///< when it was measured, CLOCK_MONOTONIC; of the oldest channel where they differ
   ChannelValues position{};  ///< in each channel's unit
+  double temperature_c = std::numeric_limits<double>::quiet_NaN();  ///< of the hottest motor; NaN: the robot can't say
+  double load =
+      std::numeric_limits<double>::quiet_NaN();  ///< of the most loaded motor, 1 is its rated load; NaN: can't
 };
 
 struct RobotChannel {
@@ -36,8 +40,14 @@ struct RobotChannel {
   std::string unit;
 };
 
-/// An arm that takes position commands. Belongs to the tick thread once the loop has started: no method may throw,
-/// allocate, or wait longer than the device itself takes.
+/// Trouble that a robot counted, for the report: "checksum errors", 3.
+struct RobotCount {
+  std::string what;
+  std::uint64_t count = 0;
+};
+
+/// An arm that takes position commands. Belongs to the tick thread from start() to stop(). Between the two no method
+/// may throw, allocate, or wait longer than the device itself takes.
 class Robot {
  public:
   Robot() = default;
@@ -48,7 +58,19 @@ class Robot {
   /// The channels in the order of RobotState::position and of write(). At most kMaxChannels.
   [[nodiscard]] virtual const std::vector<RobotChannel>& channels() const noexcept = 0;
 
-  /// Reads the newest state.
+  /// Gets the device ready to be driven where it stands: opens it, checks who answers, lets the motors hold. Takes what
+  /// time it needs. A robot can be started again after stop().
+  /// @throw DeviceError with what was found and what mends it
+  virtual void start() {}
+
+  /// Lets go of the device after the last command. The arm keeps its position where the device can.
+  virtual void stop() noexcept {}
+
+  /// Whether read() waits for the robot's own next cycle: then the robot is the loop's clock, and the loop does not
+  /// sleep.
+  [[nodiscard]] virtual bool paces() const noexcept { return false; }
+
+  /// Reads the newest state. Channels that were not measured keep their former values.
   /// @param now_ns the loop's time of this tick, CLOCK_MONOTONIC
   [[nodiscard]] virtual RobotStatus read(std::int64_t now_ns, RobotState& state) noexcept = 0;
 
@@ -57,6 +79,17 @@ class Robot {
 
   /// Stops streaming for good, so that the robot's own watchdog takes over.
   virtual void drop() noexcept = 0;
+
+  /// Where the tool would stand if the channels stood at `position`, for the workspace box.
+  /// @param xyz_m [m] in the robot's base frame, written
+  /// @return false where the robot's kinematics are not known
+  [[nodiscard]] virtual bool tool_position(std::span<const double> /*position*/,
+                                           std::array<double, 3>& /*xyz_m*/) noexcept {
+    return false;
+  }
+
+  /// What went wrong on the way to the device, for the report. After stop().
+  [[nodiscard]] virtual std::vector<RobotCount> counts() const { return {}; }
 };
 
 }  // namespace retain
