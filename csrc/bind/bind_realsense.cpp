@@ -60,14 +60,14 @@ void bind_realsense(py::module_& core) {
   py::class_<RealsenseCamera, Camera, std::shared_ptr<RealsenseCamera>>(m, "RealsenseCamera",
                                                                         "A RealSense camera, or a recording of one.")
       .def(py::init([](std::shared_ptr<rs::Context> context, std::string role, std::string serial,
-                       std::filesystem::path recording, bool repeat, std::size_t height, std::size_t width,
-                       std::size_t mode_height, std::size_t mode_width, int fps, bool crop_to_square, bool depth,
-                       std::optional<bool> auto_exposure, std::optional<double> exposure, std::optional<double> gain,
-                       int warm_up_frames, double timeout_s) {
+                       const std::optional<std::filesystem::path>& recording, bool repeat, std::size_t height,
+                       std::size_t width, std::size_t mode_height, std::size_t mode_width, int fps, bool crop_to_square,
+                       bool depth, std::optional<bool> auto_exposure, std::optional<double> exposure,
+                       std::optional<double> gain, int warm_up_frames, double timeout_s) {
              RealsenseSpec spec;
              spec.role = std::move(role);
              spec.serial = std::move(serial);
-             spec.recording = std::move(recording);
+             spec.recording = recording.value_or(std::filesystem::path());
              spec.repeat = repeat;
              spec.height = height;
              spec.width = width;

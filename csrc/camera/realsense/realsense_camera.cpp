@@ -117,8 +117,9 @@ void RealsenseCamera::wait_for_first_frames() {
       --wanted;
       last_arrival_ = SteadyClock::now();
     } else if (SteadyClock::now() - last_arrival_ > Seconds(spec_.timeout_s)) {
-      throw DeviceError(name() + " was opened and sent no frame within " + std::to_string(spec_.timeout_s) +
-                        " s; try another USB 3 port or a shorter cable, or fewer cameras on one controller");
+      const auto timeout_ms = static_cast<long>(spec_.timeout_s * 1e3);
+      throw DeviceError(name() + " was opened and sent no frame within " + std::to_string(timeout_ms) +
+                        " ms; try another USB 3 port or a shorter cable, or fewer cameras on one controller");
     }
   }
 }

@@ -28,7 +28,7 @@ class RealsenseCamera(Camera):
         *,
         role: str,
         serial: str,
-        recording: Path,
+        recording: Path | None,
         repeat: bool,
         height: int,
         width: int,

@@ -132,7 +132,7 @@ def _camera(
         context,
         role=profile.role,
         serial="" if source is None or isinstance(source, Path) else source,
-        recording=source if isinstance(source, Path) else Path(),
+        recording=source if isinstance(source, Path) else None,
         repeat=settings.repeat,
         height=profile.height,
         width=profile.width,
