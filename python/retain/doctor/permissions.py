@@ -1,4 +1,4 @@
-"""What this process may ask of the scheduler and of memory: the tick's SCHED_FIFO and mlockall."""
+"""What this process may ask of the kernel for the tick: SCHED_FIFO, locked memory, cores that stay awake."""
 
 import re
 
@@ -14,8 +14,8 @@ _LIMITS = "/etc/security/limits.d/99-realtime.conf"
 
 
 def check_permissions(machine: Machine) -> list[Finding]:
-    """Real-time priority and locked memory for this process, and the kernel's bound on real-time threads."""
-    return [_priority(machine), _locked_memory(machine), _throttle(machine)]
+    """Real-time priority, locked memory and awake cores for this process, and the kernel's bound on real-time threads."""
+    return [_priority(machine), _locked_memory(machine), _throttle(machine), _awake_cores(machine)]
 
 
 def _priority(machine: Machine) -> Finding:
@@ -58,9 +58,21 @@ def _throttle(machine: Machine) -> Finding:
     return Finding(what, Status.OK, share, "95 % or no bound", realtime=True)
 
 
+def _awake_cores(machine: Machine) -> Finding:
+    what, file, expected = "awake cores", "/dev/cpu_dma_latency", "may be asked for"
+    if not machine.path(file).exists():
+        return Finding(what, Status.ABSENT, f"no {file}")
+    if machine.may_open(machine.path(file)):
+        return Finding(what, Status.OK, f"{file} may be written", expected, realtime=True)
+    # Without it a core sleeps between two ticks, and waking takes as long as its idle state says.
+    rule = 'KERNEL=="cpu_dma_latency", MODE="0666"'
+    mend = f"echo '{rule}' | sudo tee /etc/udev/rules.d/99-cpu-dma-latency.rules && sudo udevadm trigger"
+    return Finding(what, Status.WARN, f"this user may not write {file}", expected, mend, realtime=True)
+
+
 def _capable(machine: Machine, capability: int) -> bool:
     found = re.search(r"^CapEff:\s*([0-9a-fA-F]+)", machine.text("/proc/self/status") or "", re.MULTILINE)
-    return bool(found) and bool(int(found[1], 16) >> capability & 1) if found else False
+    return found is not None and bool(int(found[1], 16) >> capability & 1)
 
 
 def _soft_limit(machine: Machine, name: str) -> str | None:

@@ -30,7 +30,7 @@ def test_limits_decide_where_there_is_no_capability(
     rtprio: str, memlock: str, statuses: tuple[Status, Status], tmp_path: Path
 ) -> None:
     user(tmp_path, rtprio=rtprio, memlock=memlock)
-    priority, locked, _ = check_permissions(machine(tmp_path))
+    priority, locked, *_ = check_permissions(machine(tmp_path))
     assert (priority.status, locked.status) == statuses
 
 
@@ -45,6 +45,15 @@ def test_real_time_share(runtime: str, status: Status, found: str, tmp_path: Pat
     )
     share = check_permissions(machine(tmp_path))[2]
     assert (share.status, share.found) == (status, found)
+
+
+def test_awake_cores_need_the_kernels_file(tmp_path: Path) -> None:
+    assert check_permissions(machine(tmp_path))[3].status is Status.ABSENT
+    write(tmp_path, {"dev/cpu_dma_latency": ""})
+    assert check_permissions(machine(tmp_path))[3].status is Status.OK
+    refused = check_permissions(machine(tmp_path, openable=False))[3]
+    assert refused.status is Status.WARN
+    assert "udevadm" in refused.mend
 
 
 def test_a_real_time_kernel_is_known_by_its_version_alone(tmp_path: Path) -> None:
