@@ -93,7 +93,9 @@ class LoopBench:
             "realtime": [dict(grant) for grant in self.realtime],
             "lateness_us": self.lateness.to_json(),
             "cyclictest_lateness_us": self.cyclictest.to_json() if self.cyclictest else None,
-            "segment_p50_us": {name: [round(one, 3) for one in values] for name, values in self.segment_medians.items()},
+            "segment_p50_us": {
+                name: [round(one, 3) for one in values] for name, values in self.segment_medians.items()
+            },
             "lateness_ratio": None if ratio is None else round(ratio, 3),
             "body_us": self.body.to_json(),
             "totals": dict(self.totals),
@@ -136,7 +138,9 @@ def bench_loop(settings: LoopBenchSettings, *, progress: Callable[[int], None] |
     lateness = Distribution.added((_in_us(run["lateness_counts"]), 1e6 * run["lateness"]["max_s"]) for run in ours)
     body = Distribution.added((_in_us(run["body_counts"]), 1e6 * run["body"]["max_s"]) for run in ours)
     other = Distribution.added((_shifted(run), run.max_us) for run in theirs) if theirs else None
-    medians = {"tick": tuple(Distribution(_in_us(run["lateness_counts"]), float("inf")).percentile(0.5) for run in ours)}
+    medians = {
+        "tick": tuple(Distribution(_in_us(run["lateness_counts"]), float("inf")).percentile(0.5) for run in ours)
+    }
     if theirs:
         medians["cyclictest"] = tuple(Distribution(_shifted(run), float("inf")).percentile(0.5) for run in theirs)
     result = LoopBench(

@@ -32,7 +32,7 @@ def plot_loop(result: LoopBench, path: Path) -> Path:
         axes.set_yscale("log")
         axes.set_xlabel(label, color=style.INK)
         axes.xaxis.set_major_formatter(_plain)
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     left.set_ylabel("share of all", color=style.INK)
     top = right.get_ylim()[1]
     for goal, name in ((BODY_P50_US, "goal, p50"), (BODY_P999_US, "goal, p99.9")):

@@ -27,20 +27,23 @@ def fact_rows(result: LoopBench) -> list[tuple[str, str]]:
     ratio = result.lateness_ratio
     refused = [f"{grant['what']} REFUSED: {grant['reason']}" for grant in result.realtime if not grant["granted"]]
     granted = [grant["what"] for grant in result.realtime if grant["granted"]]
+    compared = "not measured: no cyclictest"
+    if ratio is not None:
+        compared = f"{ratio:.2f} (median of {settings.segments} segments' p50; goal {LATENESS_RATIO:g})"
+    rates = ("commands", "actions", "chunks")
+    switches = f"{totals['voluntary_switches']:g} in {totals['ticks']:g} ticks; one per tick is its sleep"
+    load = f"{result.machine['load_1min']} at the start"
     rows = [
-        ("lateness, ratio to cyclictest", "not measured: no cyclictest" if ratio is None else
-         f"{ratio:.2f} (median of {settings.segments} segments' p50; goal {LATENESS_RATIO:g})"),
+        ("lateness, ratio to cyclictest", compared),
         ("tick body, goals", f"p50 {BODY_P50_US:g} µs, p99.9 {BODY_P999_US:g} µs, at {settings.joints} joints"),
-        ("rates", f"{totals['commands_per_s']:g} commands/s, {totals['actions_per_s']:g} actions/s, "
-                  f"{totals['chunks_per_s']:g} chunks/s"),
+        ("rates", ", ".join(f"{totals[f'{rate}_per_s']:g} {rate}/s" for rate in rates)),
         ("skipped periods", f"{totals['skipped']:g} of {totals['ticks'] + totals['skipped']:g}"),
         ("page faults on the tick", f"{totals['page_faults']:g}"),
-        ("times the tick gave up its core", f"{totals['voluntary_switches']:g} in {totals['ticks']:g} ticks; one per "
-                                            "tick is its sleep"),
+        ("times the tick gave up its core", switches),
         ("granted", "; ".join([*granted, *refused]) or "nothing asked for"),
-        ("load, steal", f"{result.machine['load_1min']} at the start; the hypervisor took {result.steal_percent:.2f} %"),
+        ("load, steal", f"{load}; the hypervisor took {result.steal_percent:.2f} % meanwhile"),
         ("processor", f"{result.machine['cpu']}, {result.machine['cores']} cores"),
-    ]  # fmt: skip
+    ]
     for finding in result.findings:
         mark = "" if finding.status is Status.OK else f" ({finding.status.value}: expected {finding.expected})"
         rows.append((finding.what, finding.found + mark))

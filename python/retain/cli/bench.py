@@ -16,8 +16,8 @@ EXAMPLES = """examples:
 `retain doctor` says what could be better here. cyclictest: sudo apt install rt-tests"""
 
 LOOP_HELP = (
-    "The control loop's tick: its wake-up lateness in turns with cyclictest's, and what its body costs, with an arm that "
-    "is only memory. The exit code is 1 if a goal is missed."
+    "The control loop's tick: its wake-up lateness in turns with cyclictest's, and what its body costs, with an arm "
+    "that is only memory. The exit code is 1 if a goal is missed."
 )
 
 

@@ -24,7 +24,9 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "path", metavar="PATH", help="policy or adapter directory, weight file, dataset, bundle, crash dump, or compact-base"
+        "path",
+        metavar="PATH",
+        help="policy or adapter directory, weight file, dataset, bundle, crash dump, or compact-base",
     )
     parser.add_argument(
         "--allow-pickle", action="store_true", help="also read .pt and .bin files, through torch's restricted unpickler"

@@ -15,9 +15,8 @@ def check_jetson(machine: Machine) -> list[Finding]:
     model = machine.text("/proc/device-tree/model") or ""
     if "Jetson" not in model and machine.text("/etc/nv_tegra_release") is None:
         return [Finding("Jetson", Status.ABSENT, "this is not a Jetson")]
-    return [
-        Finding("Jetson", Status.OK, model or "L4T"), _power_mode(machine), *_gpu_clocks(machine), _over_current(machine)
-    ]  # fmt: skip
+    board = Finding("Jetson", Status.OK, model or "L4T")
+    return [board, _power_mode(machine), *_gpu_clocks(machine), _over_current(machine)]
 
 
 def _power_mode(machine: Machine) -> Finding:

@@ -34,7 +34,9 @@ def _onnxruntime(machine: Machine) -> Finding:
     found = f"{version}, providers: {', '.join(_providers(folder / 'capi'))}"
     too_old = any(_numbers(number)[:2] < _OLDEST_ONNXRUNTIME for number in installed.values())
     if too_old or not list((folder / "capi").glob("libonnxruntime.so*")):
-        return Finding(what, Status.BAD, found, f"{expected}, with libonnxruntime.so", "pip install -U 'retain-vla[cpu]'")
+        return Finding(
+            what, Status.BAD, found, f"{expected}, with libonnxruntime.so", "pip install -U 'retain-vla[cpu]'"
+        )
     return Finding(what, Status.OK, found, expected)
 
 
@@ -83,7 +85,9 @@ def _realsense(machine: Machine) -> list[Finding]:
     version = machine.version("pyrealsense2")
     native = _library(machine, "librealsense2.so")
     if version is None and native is None:
-        return [Finding("RealSense", Status.ABSENT, "neither pyrealsense2 nor librealsense2.so; only its cameras need it")]
+        return [
+            Finding("RealSense", Status.ABSENT, "neither pyrealsense2 nor librealsense2.so; only its cameras need it")
+        ]
     found = f"pyrealsense2 {version}" if version else f"librealsense2 {native}"
     lines = [Finding("RealSense", Status.OK, found)]
     if version is not None and _library(machine, "libusb-1.0.so") is None:

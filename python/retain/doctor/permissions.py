@@ -14,7 +14,7 @@ _LIMITS = "/etc/security/limits.d/99-realtime.conf"
 
 
 def check_permissions(machine: Machine) -> list[Finding]:
-    """Real-time priority, locked memory and awake cores for this process, and the kernel's bound on real-time threads."""
+    """Real-time priority, locked memory, the kernel's bound on real-time threads, and cores that may be kept awake."""
     return [_priority(machine), _locked_memory(machine), _throttle(machine), _awake_cores(machine)]
 
 
@@ -54,7 +54,7 @@ def _throttle(machine: Machine) -> Finding:
         mend = "sudo sysctl -w kernel.sched_rt_runtime_us=950000"
         return Finding(what, Status.BAD, "0 %: no real-time thread may run", "95 %", mend, realtime=True)
     share = "no bound" if runtime < 0 else f"{100 * runtime / max(period, 1):.0f} %"
-    # The tick uses a few percent of its core: the bound protects the machine from a thread gone wild, and costs nothing.
+    # The tick uses a few percent of its core: the bound costs nothing and protects the machine from a thread gone wild.
     return Finding(what, Status.OK, share, "95 % or no bound", realtime=True)
 
 

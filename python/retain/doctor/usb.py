@@ -45,7 +45,7 @@ def realsense_devices(machine: Machine) -> list[str]:
 
 
 def check_usb(machine: Machine) -> list[Finding]:
-    """usbfs memory and autosuspend. On a computer without USB, one line that says so."""
+    """Usbfs memory and autosuspend. On a computer without USB, one line that says so."""
     if not machine.path(_DEVICES).is_dir():
         return [Finding("USB", Status.ABSENT, f"no {_DEVICES}")]
     return [_transfer_memory(machine), _autosuspend(machine)]
@@ -66,11 +66,8 @@ def _transfer_memory(machine: Machine) -> Finding:
 
 def _autosuspend(machine: Machine) -> Finding:
     what = "USB autosuspend"
-    asleep = []
     devices = [*realsense_devices(machine), *_serial_adapters(machine)]
-    for device in devices:
-        if machine.text(f"{device}/power/control") == "auto":
-            asleep.append(device)
+    asleep = [device for device in devices if machine.text(f"{device}/power/control") == "auto"]
     if not devices:
         return Finding(what, Status.ABSENT, "no camera and no serial adapter on USB")
     if not asleep:

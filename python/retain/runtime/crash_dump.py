@@ -116,8 +116,8 @@ def read_crash_dump(path: Path) -> CrashRecord:
     found = tuple(int(header[name]) for name in ("version", "header_bytes", "entry_bytes", "max_channels"))
     if found != expected:
         raise RetainError(
-            f"{path} is a crash dump of another retain: version {found[0]}, this one reads {_VERSION}; read it with the "
-            "retain that wrote it"
+            f"{path} is a crash dump of another retain: version {found[0]}, this one reads {_VERSION}; read it with "
+            "the retain that wrote it"
         )
     count = min(int(header["entries"]), (len(data) - _HEADER.itemsize) // _ENTRY.itemsize)
     entries = np.frombuffer(data, _ENTRY, count=count, offset=_HEADER.itemsize)

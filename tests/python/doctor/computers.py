@@ -59,14 +59,16 @@ def kernel(release: str, version: str, cmdline: str, cpuinfo: str, stat: str) ->
 
 
 def user(root: Path, *, rtprio: str, memlock: str, capabilities: str = NO_CAPABILITIES) -> None:
-    write(
-        root, {"proc/self/limits": LIMITS.format(rtprio=rtprio, memlock=memlock), "proc/self/status": capabilities}
-    )
+    write(root, {"proc/self/limits": LIMITS.format(rtprio=rtprio, memlock=memlock), "proc/self/status": capabilities})
 
 
 def clock(name: str, available: str) -> dict[str, str]:
     folder = "sys/devices/system/clocksource/clocksource0"
     return {f"{folder}/current_clocksource": name, f"{folder}/available_clocksource": available}
+
+
+def power_modes(*names: str) -> str:
+    return "\n".join(f"< POWER_MODEL ID={number} NAME={name} >" for number, name in enumerate(names))
 
 
 def usb_device(name: str, vendor: str, product: str, title: str, *, speed: int, control: str = "on") -> dict[str, str]:
@@ -94,7 +96,9 @@ def orin(root: Path) -> Path:
     """A Jetson AGX Orin as it comes: stock kernel, a power budget, clocks that move, one camera on a USB 2 cable."""
     write(
         root,
-        kernel("5.15.148-tegra", "#1 SMP PREEMPT Mon", "root=/dev/nvme0n1p1 quiet", "processor : 0", "cpu 9 0 9 80 0 0 0 0")
+        kernel(
+            "5.15.148-tegra", "#1 SMP PREEMPT Mon", "root=/dev/nvme0n1p1 quiet", "processor : 0", "cpu 9 0 9 80 0 0 0 0"
+        )
         | clock("arch_sys_counter", "arch_sys_counter")
         | cores(12, "schedutil", {"WFI": 1, "c7": 5000})
         | zone(0, "cpu-thermal", 48.5, critical=104.5, passive=99.0)
@@ -102,7 +106,7 @@ def orin(root: Path) -> Path:
         | {
             "proc/device-tree/model": "NVIDIA Jetson AGX Orin Developer Kit\0",
             "etc/nv_tegra_release": "# R36 (release), REVISION: 4.0",
-            "etc/nvpmodel.conf": "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=15W >\n< POWER_MODEL ID=2 NAME=30W >",
+            "etc/nvpmodel.conf": power_modes("MAXN", "15W", "30W"),
             "var/lib/nvpmodel/status": "pmode:0002",
             "boot/extlinux/extlinux.conf": "APPEND quiet",
             "sys/class/devfreq/17000000.gpu/min_freq": "306000000",
@@ -144,7 +148,7 @@ def thor(root: Path) -> Path:
         | {
             "proc/device-tree/model": "NVIDIA Jetson AGX Thor Developer Kit\0",
             "etc/nv_tegra_release": "# R38 (release), REVISION: 2.0",
-            "etc/nvpmodel.conf": "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=120W >",
+            "etc/nvpmodel.conf": power_modes("MAXN", "120W"),
             "var/lib/nvpmodel/status": "pmode:0000",
             "sys/class/hwmon/hwmon2/oc1_event_cnt": "0",
             "sys/module/usbcore/parameters/usbfs_memory_mb": "1000",

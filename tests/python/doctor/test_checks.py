@@ -14,7 +14,7 @@ from retain.doctor.permissions import check_permissions
 from retain.doctor.thermal import check_temperatures, thermal_zones
 from retain.doctor.usb import check_cameras, check_usb
 
-from .computers import CPU, clock, machine, orin, pc, thor, usb_device, user, write, zone
+from .computers import CPU, clock, machine, orin, pc, power_modes, thor, usb_device, user, write, zone
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,11 @@ def test_limits_decide_where_there_is_no_capability(
 
 @pytest.mark.parametrize(
     ("runtime", "status", "found"),
-    [("950000", Status.OK, "95 %"), ("-1", Status.OK, "no bound"), ("0", Status.BAD, "0 %: no real-time thread may run")],
+    [
+        ("950000", Status.OK, "95 %"),
+        ("-1", Status.OK, "no bound"),
+        ("0", Status.BAD, "0 %: no real-time thread may run"),
+    ],
 )
 def test_real_time_share(runtime: str, status: Status, found: str, tmp_path: Path) -> None:
     write(
@@ -95,8 +99,7 @@ def test_the_power_mode_is_asked_for_where_no_file_tells_it(tmp_path: Path) -> N
 
 def test_the_fastest_power_mode_is_found_by_name_not_by_number(tmp_path: Path) -> None:
     root = orin(tmp_path)
-    modes = "< POWER_MODEL ID=0 NAME=15W >\n< POWER_MODEL ID=1 NAME=25W >\n< POWER_MODEL ID=2 NAME=MAXN_SUPER >"
-    write(root, {"etc/nvpmodel.conf": modes, "var/lib/nvpmodel/status": "pmode:0000"})
+    write(root, {"etc/nvpmodel.conf": power_modes("15W", "25W", "MAXN_SUPER"), "var/lib/nvpmodel/status": "pmode:0000"})
     mode = next(finding for finding in check_jetson(machine(root)) if finding.what == "power mode")
     assert mode.mend == "sudo nvpmodel -m 2"
 
@@ -116,7 +119,10 @@ def test_temperatures_are_judged_by_each_zones_own_trips(tmp_path: Path) -> None
 
 
 def test_every_warm_zone_is_named(tmp_path: Path) -> None:
-    write(tmp_path, zone(0, "cpu", 100.0, passive=99.0) | zone(1, "gpu", 92.0, passive=99.0) | zone(2, "soc", 50.0, passive=99.0))
+    write(
+        tmp_path,
+        zone(0, "cpu", 100.0, passive=99.0) | zone(1, "gpu", 92.0, passive=99.0) | zone(2, "soc", 50.0, passive=99.0),
+    )
     found = check_temperatures(machine(tmp_path))
     assert [(one.found.split()[0], one.status) for one in found] == [("cpu", Status.BAD), ("gpu", Status.WARN)]
 
@@ -140,7 +146,10 @@ def test_the_realsense_wheel_needs_libusb(tmp_path: Path) -> None:
 
 
 def test_only_realsense_devices_of_intel_are_cameras(tmp_path: Path) -> None:
-    write(tmp_path, usb_device("1-3", "8086", "15c8", "Bluetooth", speed=12) | usb_device("1-4", "1a86", "0b3a", "x", speed=12))
+    write(
+        tmp_path,
+        usb_device("1-3", "8086", "15c8", "Bluetooth", speed=12) | usb_device("1-4", "1a86", "0b3a", "x", speed=12),
+    )
     assert [one.status for one in check_cameras(machine(tmp_path))] == [Status.ABSENT]
 
 

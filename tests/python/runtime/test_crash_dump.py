@@ -114,7 +114,11 @@ def test_a_torn_tick_is_left_out_and_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
-    [(b"RETAIN", "is not a crash dump"), (b"x" * 4000, "is not a crash dump"), (b"RETAINCD" + b"\x09" * 4000, "another")],
+    [
+        (b"RETAIN", "is not a crash dump"),
+        (b"x" * 4000, "is not a crash dump"),
+        (b"RETAINCD" + b"\x09" * 4000, "another"),
+    ],
 )
 def test_other_files_are_refused_in_a_sentence(data: bytes, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(data)
