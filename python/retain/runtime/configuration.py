@@ -12,7 +12,6 @@ from retain.bundle.manifest import ChannelLimits
 from retain.errors import ConfigError
 from retain.runtime.profile import ChannelProfile, RobotProfile
 
-
 Strategy = Literal["sync", "async", "ensemble", "rtc-guided", "rtc-prefix"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
@@ -57,9 +56,9 @@ class RunConfiguration(BaseModel):
     rate_hz: Annotated[float, Field(ge=10, le=2000)] = 500.0
     """Of the tick: state in, command out."""
     strategy: Strategy = "async"
-    """How chunks follow each other. `sync` plays the rows that evaluation plays, then waits for the next chunk; all
-    others ask meanwhile: `async` plays the newest chunk, `ensemble` the mean of all (ACT), `rtc-guided` and `rtc-prefix`
-    make the new chunk go on from the old one (real-time chunking)."""
+    """How chunks follow each other. `sync` plays the rows that evaluation plays, then waits for the next chunk; the
+    others ask meanwhile: `async` plays the newest chunk, `ensemble` the mean of all (ACT), `rtc-guided` and
+    `rtc-prefix` make the new chunk go on from the old one (real-time chunking)."""
     duration_s: Annotated[float, Field(ge=0)] = 20.0
     """0: until somebody stops it."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -48,7 +48,7 @@ class RobotProfile:
     """A robot's channels, in its own order, and its cameras.
 
     Attributes:
-        temperature_limit_c: Of its motors; a hotter one ramps the arm down. Infinite where it does not say how hot it is.
+        temperature_limit_c: Of its motors; a hotter one ramps the arm down. Infinite where it can't say.
     """
 
     name: str
