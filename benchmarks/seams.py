@@ -83,8 +83,8 @@ def measure(bundle_path: str, strategy: Strategy, delay: int, episodes: int) -> 
     configuration = RunConfiguration(
         strategy=strategy, duration_s=DURATION_S, log_s=DURATION_S + 2, execute_rows=rows, inference_timeout_s=10.0
     )
-    # A hair below d rows, so that d rows are what has begun when the answer comes.
-    world = World(delay_s=max(delay * ROW_S - 1e-4, 0.0), frame_latency_s=0.0)
+    # Two ticks below d rows, so that d rows are what has begun when the answer comes.
+    world = World(delay_s=max(delay * ROW_S - 4e-3, 0.0), frame_latency_s=0.0)
     tallies: dict[str, list[float]] = {"seam": [], "inside": [], "sent_seam": [], "sent_inside": []}
     done = beyond = holds = 0
     for number, episode in enumerate(draw("generalist", parse_instruction(TASK), episodes, seed=11)):

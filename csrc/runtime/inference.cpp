@@ -182,11 +182,9 @@ Verdict Inference::judge() noexcept {
   return admission_.judge(chunk, seam);
 }
 
-// Where the running plan is, so that the plan goes on without a step; where none runs, the command in force.
+// Where the plan is, so that it goes on without a step; before the first chunk, the command in force.
 ChannelValues Inference::origin_of(const Chunk& chunk) const noexcept {
-  if (running_.id != 0 && chunk.start_ns < running_.due_ns(running_.playable_rows - 1)) {
-    return said_at(running_, config_.interpolation, chunk.start_ns);
-  }
+  if (running_.id != 0) return said_at(running_, config_.interpolation, chunk.start_ns);
   Motion at_start = observed_;
   (void)history_.at(chunk.start_ns, at_start);
   return at_start.commanded;
