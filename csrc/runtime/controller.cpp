@@ -66,7 +66,7 @@ bool Controller::tick(Wake wake) noexcept {
   // Where the robot paces, the tick begins when it has answered.
   if (robot_.paces()) wake = paced_by_robot(read_ns);
 
-  const Signals signals = observe(wake.now_ns, wake.skipped, read);
+  const Signals signals = observe(wake, read);
   const Reaction reaction = supervisor_.update(wake.now_ns, signals);
   if (supervisor_.rearmed() != epoch_) void_the_past();
   command(reaction);
@@ -116,14 +116,17 @@ void Controller::void_the_past() noexcept {
   exchange_.health.rejected_in_a_row.store(0, std::memory_order_release);
 }
 
-Signals Controller::observe(Nanoseconds now_ns, std::uint64_t skipped, RobotStatus read) noexcept {
+Signals Controller::observe(const Wake& wake, RobotStatus read) noexcept {
+  const Nanoseconds now_ns = wake.now_ns;
   exchange_.chunks.update();
   const Chunk& chunk = exchange_.chunks.front();
   Signals signals;
   signals.has_chunk = valid(chunk);
   signals.exhausted = true;
   if (signals.has_chunk) {
-    sample(chunk, interpolation_, now_ns, target_);
+    // Where the arm should be when the tick was due, not when it woke: the limiter's steps are whole periods, and the
+    // jitter of wake-ups must not become a jitter of commands.
+    sample(chunk, interpolation_, wake.due_ns, target_);
     signals.exhausted = target_.exhausted;
   }
   signals.time_over = config_.duration_ns > 0 && supervisor_.state() == State::running &&
@@ -145,7 +148,7 @@ Signals Controller::observe(Nanoseconds now_ns, std::uint64_t skipped, RobotStat
   const Nanoseconds asked_ns = exchange_.health.request_started_ns.load(std::memory_order_acquire);
   signals.request_age_ns = asked_ns == 0 ? 0 : now_ns - asked_ns;
   signals.frames_stale = exchange_.health.frames_stale.load(std::memory_order_acquire);
-  signals.skipped = skipped;
+  signals.skipped = wake.skipped;
   signals.at_rest = limiter_.at_rest();
   return signals;
 }

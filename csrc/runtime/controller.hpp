@@ -95,7 +95,7 @@ class Controller {
   [[nodiscard]] Wake paced_by_robot(Nanoseconds now_ns) noexcept;
   void void_the_past() noexcept;
   [[nodiscard]] bool valid(const Chunk& chunk) const noexcept { return chunk.id != 0 && chunk.epoch == epoch_; }
-  [[nodiscard]] Signals observe(Nanoseconds now_ns, std::uint64_t skipped, RobotStatus read) noexcept;
+  [[nodiscard]] Signals observe(const Wake& wake, RobotStatus read) noexcept;
   void command(Reaction reaction) noexcept;
   void record(const Wake& wake, Reaction reaction) noexcept;
 

@@ -10,7 +10,7 @@ namespace retain {
 namespace {
 
 // Of a channel's unit: a stop this near to its target is on it, and what this little differs was not limited.
-constexpr double kOnTarget = 1e-13;
+constexpr double kOnTarget = 1e-10;
 constexpr double kUnchanged = 1e-9;
 constexpr int kSecantSteps = 24;
 constexpr int kHalvings = 30;
@@ -31,6 +31,11 @@ bool can_brake(const JointMotion& motion, const ChannelLimits& limit) noexcept {
   const double v = motion.velocity;
   const double a = motion.acceleration;
   if (std::abs(v + a * std::abs(a) / (2.0 * limit.jerk)) > limit.velocity) return false;
+  // No stop takes longer than V/A + 2·A/J, at no more than V. Far from the bounds that is all there is to know; a tick
+  // finds its code and data cold, and pays for every line it need not run.
+  const double furthest =
+      limit.velocity * (limit.velocity / limit.acceleration + 2.0 * limit.acceleration / limit.jerk);
+  if (motion.position - furthest > limit.position_min && motion.position + furthest < limit.position_max) return true;
   const Reach reach = stop_reach(v, a, profile(limit));
   return motion.position + reach.high <= limit.position_max && motion.position + reach.low >= limit.position_min;
 }
@@ -112,6 +117,12 @@ JointMotion Limiter::towards(const JointMotion& here, const MovingTarget& goal, 
   const JointMotion apart{.position = here.position - goal.position + T * (goal.velocity - T * goal.acceleration / 2.0),
                           .velocity = here.velocity - goal.velocity + T * goal.acceleration,
                           .acceleration = here.acceleration - goal.acceleration};
+  if (std::abs(apart.position) + T * (std::abs(apart.velocity) + T * std::abs(apart.acceleration)) <= kOnTarget) {
+    // There already: go with the target, as far from it as before.
+    return {.position = goal.position + apart.position + T * (apart.velocity + T * apart.acceleration / 2.0),
+            .velocity = goal.velocity + apart.velocity + T * apart.acceleration,
+            .acceleration = goal.acceleration + apart.acceleration};
+  }
   const JointMotion closed = SpeedProfile(apart.velocity, apart.acceleration, 0.0, relative).after(apart, T);
   const JointMotion matching{.position = goal.position + closed.position,
                              .velocity = goal.velocity + closed.velocity,
