@@ -10,6 +10,7 @@
 #include "error.hpp"
 #include "robot/robot.hpp"
 #include "runtime/assemble.hpp"
+#include "runtime/flow.hpp"
 #include "runtime/tick_benchmark.hpp"
 
 namespace py = pybind11;
@@ -95,6 +96,14 @@ void bind_configuration(py::module_& m) {
       .def(py::init<std::optional<int>, std::optional<int>, bool>(), py::arg("priority"), py::arg("cpu"),
            py::arg("lock_memory"));
 
+  py::enum_<RecordMode>(m, "RecordMode")
+      .value("off", RecordMode::off)
+      .value("all", RecordMode::all)
+      .value("fault", RecordMode::fault);
+  py::class_<RecordingConfig>(m, "RecordingConfig")
+      .def(py::init<RecordMode, std::string, double, std::map<std::string, std::string>>(), py::arg("mode"),
+           py::arg("path"), py::arg("black_box_s"), py::arg("metadata"));
+
   py::class_<LoopConfig>(m, "LoopConfig", "The loop's configuration; retain.runtime.configuration fills it.")
       .def(py::init<>())
       .def_readwrite("rate_hz", &LoopConfig::rate_hz)
@@ -118,7 +127,8 @@ void bind_configuration(py::module_& m) {
       .def_readwrite("rejections_to_stop", &LoopConfig::rejections_to_stop)
       .def_readwrite("overruns_per_s_to_stop", &LoopConfig::overruns_per_s_to_stop)
       .def_readwrite("realtime", &LoopConfig::realtime)
-      .def_readwrite("log_s", &LoopConfig::log_s);
+      .def_readwrite("log_s", &LoopConfig::log_s)
+      .def_readwrite("recording", &LoopConfig::recording);
 }
 
 py::dict as_dict(const LatencySummary& latency) {
@@ -145,6 +155,14 @@ py::list as_list(const std::vector<RealtimeGrant>& grants) {
   return list;
 }
 
+py::dict as_dict(const RecordingReport& recording) {
+  using py::literals::operator""_a;
+  return py::dict("path"_a = recording.path, "error"_a = recording.error, "messages"_a = recording.messages,
+                  "bytes"_a = recording.bytes, "lost_messages"_a = recording.lost_messages,
+                  "crowded_out"_a = recording.crowded_out, "lost_observations"_a = recording.lost_observations,
+                  "lost_frames"_a = recording.lost_frames);
+}
+
 py::dict as_dict(const RunReport& report) {
   using py::literals::operator""_a;
   py::list channels;
@@ -161,7 +179,8 @@ py::dict as_dict(const RunReport& report) {
       "rejected_not_finite"_a = counts.rejected_not_finite, "rejected_out_of_bounds"_a = counts.rejected_out_of_bounds,
       "rejected_too_fast"_a = counts.rejected_too_fast, "expired"_a = counts.expired,
       "stale_episodes"_a = counts.stale_episodes, "channels"_a = channels, "realtime"_a = as_list(report.realtime),
-      "records_lost"_a = report.records_lost, "infer_thread_left_behind"_a = report.infer_thread_left_behind);
+      "records_lost"_a = report.records_lost, "recording"_a = as_dict(report.recording),
+      "infer_thread_left_behind"_a = report.infer_thread_left_behind);
 }
 
 template <typename T, typename Get>
@@ -205,6 +224,7 @@ void bind_loop(py::module_& m) {
            "Wait until the run is over, at most this long; True when it is.")
       .def("request_stop", &Loop::request_stop, "Ramp down within the limits, then end the run.")
       .def("request_drop", &Loop::request_drop, "Stop streaming commands at once.")
+      .def("request_save", &Loop::request_save, "Have the black box written at the run's end, whatever that will be.")
       .def("status",
            [](const Loop& loop) {
              using py::literals::operator""_a;
@@ -237,6 +257,19 @@ void bind_loop(py::module_& m) {
       },
       py::arg("joints"), py::arg("rate_hz"), py::arg("duration_s"), py::arg("realtime"),
       "Tick an arm that is only memory, in a thread of its own: lateness and body, as dictionaries.");
+
+  m.def(
+      "sample_chunk",
+      [](Engine& engine, std::uint64_t seed, std::uint64_t stream, std::size_t flow_steps) {
+        const EngineInfo& info = engine.info();
+        FlowSampler flow(info.horizon, info.action_dim, flow_steps);
+        py::array_t<float> chunk({info.horizon, info.action_dim});
+        const std::span<const float> values = flow.sample(engine, seed, stream);
+        std::copy(values.begin(), values.end(), chunk.mutable_data());
+        return chunk;
+      },
+      py::arg("engine"), py::arg("seed"), py::arg("stream"), py::arg("flow_steps"),
+      "The normalized chunk [H, A] that the loop would draw from the engine's last prefix, noise included.");
 
   py::list states;
   for (const State state :

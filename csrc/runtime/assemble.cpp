@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "error.hpp"
+#include "runtime/assemble_recording.hpp"
 
 namespace retain {
 
@@ -92,6 +93,7 @@ std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> 
   auto parts = std::make_shared<LoopParts>(count_of(config.rate_hz, kHistory_s + config.max_frame_age_s),
                                            channels.size(), Chunk(info.horizon, channels.size()),
                                            count_of(config.rate_hz, kRing_s), count_of(config.rate_hz, config.log_s));
+  parts->recorder.attach(assemble_recording(config, info, channels, gates.limits));
   parts->robot = std::move(robot);
   parts->cameras = in_engine_order(info, cameras);
   parts->engine = std::move(engine);
@@ -121,7 +123,7 @@ std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> 
                                                                  .instruction = config.instruction},
                                                  parts->clock, *parts->engine, std::move(codec),
                                                  Admission(std::move(gates.limits), config.admission), parts->feeds,
-                                                 parts->history, parts->chunks, parts->health);
+                                                 parts->history, parts->chunks, parts->health, &parts->recorder);
   return std::make_unique<Loop>(std::move(parts));
 }
 

@@ -17,6 +17,7 @@
 #include "runtime/inference_health.hpp"
 #include "runtime/latency_histogram.hpp"
 #include "runtime/motion_history.hpp"
+#include "runtime/recorder.hpp"
 #include "runtime/schedule.hpp"
 
 namespace retain {
@@ -58,7 +59,7 @@ class Inference {
  public:
   Inference(InferenceConfig config, Clock& clock, Engine& engine, ActionCodec codec, Admission admission,
             std::vector<std::unique_ptr<CameraFeed>>& feeds, const MotionHistory& history, TripleBuffer<Chunk>& chunks,
-            InferenceHealth& health);
+            InferenceHealth& health, Recorder* recorder = nullptr);
 
   /// Runs the engine once on black pictures, so that its first-time costs fall before the arm moves and in no statistic
   /// (a warm-up spike poisoned lerobot's delay estimate for good: #4223).
@@ -83,6 +84,7 @@ class Inference {
   [[nodiscard]] bool gather(Nanoseconds now_ns) noexcept;
   void compute();
   void publish(Verdict verdict) noexcept;
+  void record(Outcome outcome) noexcept;
 
   InferenceConfig config_;
   Clock& clock_;
@@ -93,10 +95,12 @@ class Inference {
   const MotionHistory& history_;
   TripleBuffer<Chunk>& chunks_;
   InferenceHealth& health_;
+  Recorder* recorder_;
   FlowSampler flow_;
 
   PolicyInput input_;
   std::vector<float> state_;
+  std::span<const float> answer_;  // of the flow, until its next call
   std::vector<std::uint64_t> last_number_;
   Motion observed_;
   Nanoseconds observed_ns_ = 0;

@@ -138,6 +138,7 @@ RunReport Loop::report() const {
   }
   report.realtime = grants_;
   report.records_lost = parts_->recorder.lost();
+  report.recording = parts_->recorder.recording();
   report.infer_thread_left_behind = left_behind_;
   if (!left_behind_) {
     // Otherwise that thread may still write them.

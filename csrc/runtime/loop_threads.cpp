@@ -61,6 +61,7 @@ void run_camera(std::shared_ptr<LoopParts> parts, std::size_t index, std::promis
   while (status != CameraStatus::lost && !parts->ending.load(std::memory_order_acquire)) {
     status = camera.grab(feed.frames.back());
     if (status != CameraStatus::ok) continue;
+    parts->recorder.offer_frame(index, feed.frames.back());
     feed.frames.publish();
     feed.delivered.fetch_add(1, std::memory_order_release);
   }
@@ -72,7 +73,7 @@ void run_recorder(std::shared_ptr<LoopParts> parts) {
     parts->recorder.drain();
     parts->clock.sleep_until(parts->clock.now_ns() + kRecorderPollNs);
   }
-  parts->recorder.drain();
+  parts->recorder.finish();
 }
 
 }  // namespace retain

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,14 @@ class AdmissionRules:
 class RealtimeRequest:
     def __init__(self, priority: int | None, cpu: int | None, lock_memory: bool) -> None: ...
 
+class RecordMode:
+    off: RecordMode
+    all: RecordMode
+    fault: RecordMode
+
+class RecordingConfig:
+    def __init__(self, mode: RecordMode, path: str, black_box_s: float, metadata: Mapping[str, str]) -> None: ...
+
 class LoopConfig:
     rate_hz: float
     duration_s: float
@@ -97,6 +105,7 @@ class LoopConfig:
     overruns_per_s_to_stop: int
     realtime: RealtimeRequest
     log_s: float
+    recording: RecordingConfig
 
 class Loop:
     def __init__(self, config: LoopConfig, robot: Robot, cameras: Sequence[Camera], engine: Engine) -> None: ...
@@ -104,8 +113,10 @@ class Loop:
     def wait(self, timeout_s: float) -> bool: ...
     def request_stop(self) -> None: ...
     def request_drop(self) -> None: ...
+    def request_save(self) -> None: ...
     def status(self) -> dict[str, Any]: ...
     def report(self) -> dict[str, Any]: ...
     def records(self) -> dict[str, Any]: ...
 
+def sample_chunk(engine: Engine, seed: int, stream: int, flow_steps: int) -> npt.NDArray[np.float32]: ...
 def benchmark_tick(joints: int, rate_hz: float, duration_s: float, realtime: RealtimeRequest) -> dict[str, Any]: ...

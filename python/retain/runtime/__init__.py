@@ -4,6 +4,7 @@ from retain.runtime.configuration import Realtime, RunConfiguration
 from retain.runtime.flight_record import FlightRecord
 from retain.runtime.loop import Devices, Run, Status, run_bundle
 from retain.runtime.profile import CameraProfile, ChannelProfile, RobotProfile
+from retain.runtime.recording import Recording
 from retain.runtime.report import RunReport
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Devices",
     "FlightRecord",
     "Realtime",
+    "Recording",
     "RobotProfile",
     "Run",
     "RunConfiguration",

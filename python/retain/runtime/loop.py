@@ -7,6 +7,7 @@ from retain._core import engine as engine_core
 from retain._core import runtime as core
 from retain.bundle import Bundle
 from retain.engine import open_engine
+from retain.runtime.recording import Recording, recording_config
 from retain.runtime.configuration import RunConfiguration, loop_config
 from retain.runtime.fit import check_fit
 from retain.runtime.flight_record import FlightRecord
@@ -55,6 +56,7 @@ def run_bundle(
     *,
     engine: engine_core.Engine | None = None,
     watch: Watch | None = None,
+    recording: Recording | None = None,
 ) -> Run:
     """Let a bundle's policy drive a robot until the task is done, the time is over, or something stops it.
 
@@ -68,6 +70,7 @@ def run_bundle(
         engine: An engine that was opened on the bundle and passed its golden check; None opens ONNX Runtime on one
             CPU thread.
         watch: Looks on, and says when the task is done. Without it success is not judged.
+        recording: A file to record the run into. A disk that fails does not stop the run; the report says so.
 
     Raises:
         BundleError: The bundle does not fit the robot; the message shows the differences in two columns.
@@ -80,6 +83,15 @@ def run_bundle(
     tokens, mask = bundle.tokenize(instruction)
     engine = engine if engine is not None else open_engine(bundle)
     config = loop_config(configuration, bundle.manifest, devices.profile, tokens, mask)
+    if recording is not None:
+        config.recording = recording_config(
+            recording,
+            bundle,
+            instruction=instruction,
+            strategy=configuration.strategy,
+            robot=devices.profile.name,
+            engine=engine.info.description,
+        )
     loop = core.Loop(config, devices.robot, list(devices.cameras), engine)
     loop.start()
     success_s = _wait(loop, watch)
