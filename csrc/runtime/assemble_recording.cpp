@@ -1,8 +1,9 @@
 #include "runtime/assemble_recording.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 #include <string>
 
@@ -28,9 +29,10 @@ std::string json_string(const std::string& text) {
 
 std::string json_number(double value) {
   if (!std::isfinite(value)) return "null";
-  char text[32];
-  (void)std::snprintf(text, sizeof(text), "%.17g", value);
-  return text;
+  // The shortest text that reads back as the same number.
+  std::array<char, 32> text{};
+  const std::to_chars_result written = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), written.ptr};
 }
 
 template <typename T>

@@ -1,5 +1,6 @@
 """The picture of a flight: every channel's four series over time, and below them speed, lateness and frame age."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,7 +108,9 @@ def plot_flight(drawn: Drawn, path: Path) -> Path:
     for channel in range(channels):
         axes = made.add_subplot(grid[1 + channel % rows, channel // rows], sharex=shared)
         handles = _channel(axes, drawn, channel, boundaries)
-        axes.tick_params(labelbottom=False)
+        # Two columns have a time scale of their own, under the lowest panel of each.
+        lowest = columns > 1 and (channel % rows == rows - 1 or channel == channels - 1)
+        axes.tick_params(labelbottom=lowest, bottom=lowest)
     row = 1 + rows
     panels = []
     if speed is not None:
@@ -130,12 +133,20 @@ def plot_flight(drawn: Drawn, path: Path) -> Path:
         axes.set_ylabel(label, fontsize=8, color=style.INK)
         axes.tick_params(labelbottom=axes is panels[-1][0])
     panels[-1][0].set_xlabel("time since the first recorded tick [s]", color=style.INK)
-    made.legend(
-        handles=list(handles), loc="outside upper right", ncols=4, frameon=False, fontsize=8, handlelength=1.6
-    )
+    shared.legend(
+        handles=list(handles), loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, fontsize=8,
+        borderaxespad=0.2,
+    )  # fmt: skip
+    made.align_ylabels()
     note = f"{drawn.subtitle} Grey lines: a new chunk takes over. Speed: step per nominal period.".strip()
     style.titled(made, drawn.title, note)
     return style.save(made, path)
+
+
+def channel_label(name: str, unit: str) -> str:
+    """A channel's name in short lines, with its unit unless that is a plain number."""
+    words = textwrap.fill(name.replace("_", " "), 14)
+    return words if unit in {"", "1"} else f"{words}\n[{unit}]"
 
 
 def _states(axes: Any, ticks: FlightRecord) -> Any:
@@ -172,8 +183,7 @@ def _channel(axes: Any, drawn: Drawn, channel: int, boundaries: FloatArray) -> S
     for values, look in series:
         lines += axes.plot(time_s, values[:, channel], **look)
     unit = drawn.units[channel] if drawn.units else ""
-    name = ticks.channels[channel]
-    axes.set_ylabel(f"{name}\n[{unit}]" if unit not in {"", "1"} else name, fontsize=8, color=style.INK)
+    axes.set_ylabel(channel_label(ticks.channels[channel], unit), fontsize=8, color=style.INK)
     # What moved the arm sets the scale; a policy far outside shows as leaving the panel.
     moved = np.concatenate([ticks.sent[:, channel], ticks.measured[:, channel]])
     low, high = float(np.nanmin(moved)), float(np.nanmax(moved))
