@@ -98,16 +98,16 @@ def _episode(log: FlightLog, first: FlightLog) -> tuple[Mapping[str, npt.NDArray
     return values, largest
 
 
-def _pictures(
-    log: FlightLog, role: str, instants_s: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.uint8], float]:
-    """The frames nearest to some instants, uint8[N, H, W, 3], and the greatest distance, s. Two passes, so that only
-    the frames that are wanted are in memory."""
+def _pictures(log: FlightLog, role: str, instants_s: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.uint8], float]:
+    """The frames nearest to some instants, uint8[N, H, W, 3], and the greatest distance, s.
+
+    Two passes, so that only the frames that are wanted are in memory.
+    """
     taken_ns = np.array([picture.sensor_ns for picture in log.frames(role)], np.int64)
     if not len(taken_ns):
         raise FlightError(f"{log.path} has no pictures of camera {role} for a data set; record with --record FILE")
     order = np.argsort(taken_ns, kind="stable")
-    taken_s = (taken_ns[order] - log.start_ns) * 1e-9
+    taken_s = np.asarray((taken_ns[order] - log.start_ns) * 1e-9, np.float64)
     wanted = nearest(taken_s, instants_s)
     offset = float(np.abs(taken_s[wanted] - instants_s).max())
     needed = {int(order[index]) for index in wanted}

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from retain.errors import FlightError
 from retain.flight import messages as m
 from retain.flight.mcap_file import Ending, messages
-from retain.runtime.recording import FORMAT
 from retain.runtime.flight_record import FlightRecord
+from retain.runtime.recording import FORMAT
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -37,7 +37,9 @@ def messages(path: Path, wanted: Callable[[str], bool], ending: Ending) -> Itera
     try:
         file: IO[bytes] = path.open("rb")
     except OSError as error:
-        raise FlightError(f"{path} cannot be read: {error.strerror}; make one with `retain run --record FILE`") from error
+        raise FlightError(
+            f"{path} cannot be read: {error.strerror}; make one with `retain run --record FILE`"
+        ) from error
     topics: dict[int, str] = {}
     with file:
         try:

@@ -142,9 +142,7 @@ def decode_chunk(data: bytes) -> ChunkMessage:
     rows, playable, channels = cdr.value("I"), cdr.value("I"), cdr.value("I")
     outcome, origin = cdr.text(), cdr.array("f8")
     policy, planned = (cdr.array("f8").reshape(rows, channels) for _ in range(2))
-    return ChunkMessage(
-        observed_ns, start_ns, answered_ns, dt_s, number, playable, outcome, origin, policy, planned
-    )
+    return ChunkMessage(observed_ns, start_ns, answered_ns, dt_s, number, playable, outcome, origin, policy, planned)
 
 
 def decode_picture(number: int, data: bytes) -> Picture:

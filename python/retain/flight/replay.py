@@ -186,7 +186,8 @@ def _chunks(
 def _normalized(measured: FloatArray, bundle: Bundle) -> npt.NDArray[np.float32]:
     """As the loop does it: in float64, then rounded once."""
     affine = bundle.manifest.normalization.state
-    return ((measured - np.array(affine.offset)) / np.array(affine.scale)).astype(np.float32)
+    normalized = (measured - np.array(affine.offset)) / np.array(affine.scale)
+    return np.asarray(normalized, np.float32)
 
 
 def _with_pictures(log: FlightLog, roles: list[str]) -> Iterator[tuple[Answer, list[Picture]]]:

@@ -7,11 +7,11 @@ from retain._core import engine as engine_core
 from retain._core import runtime as core
 from retain.bundle import Bundle
 from retain.engine import open_engine
-from retain.runtime.recording import Recording, recording_config
 from retain.runtime.configuration import RunConfiguration, loop_config
 from retain.runtime.fit import check_fit
 from retain.runtime.flight_record import FlightRecord
 from retain.runtime.profile import RobotProfile
+from retain.runtime.recording import Recording, recording_config
 from retain.runtime.report import RunReport, report_from_core
 
 WATCH_PERIOD_S = 0.05
