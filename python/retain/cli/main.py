@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("retain.cli.export", "export a policy to a bundle that runs without PyTorch"),
     "merge-export": ("retain.cli.merge_export", "merge and export in one step"),
     "run": ("retain.cli.run", "let a bundle drive a robot from the C++ loop"),
+    "watch": ("retain.cli.watch", "show a run in the rerun viewer while it goes on"),
     "plot": ("retain.cli.plot", "draw a recorded run"),
     "replay": ("retain.cli.replay", "ask a bundle again what a recorded run's policy was asked"),
     "export-dataset": ("retain.cli.export_dataset", "make recorded runs a LeRobotDataset to train on"),

@@ -18,13 +18,35 @@ class Ending:
     """By name: "retain.run" stands in the head, "retain.end" only in a file that was closed."""
 
 
-def messages(path: Path, wanted: Callable[[str], bool], ending: Ending) -> Iterator[tuple[str, int, bytes]]:
+class GrowingFile:
+    """A file that somebody else is still writing: reading past its end waits for more.
+
+    Args:
+        file: Opened for reading.
+        patience: Called while there is nothing to read; False gives up, and the file ends there.
+    """
+
+    def __init__(self, file: IO[bytes], patience: Callable[[], bool]) -> None:
+        self._file, self._patience = file, patience
+
+    def read(self, size: int) -> bytes:
+        """As many bytes, or fewer where patience ended."""
+        data = self._file.read(size)
+        while len(data) < size and self._patience():
+            data += self._file.read(size - len(data))
+        return data
+
+
+def messages(
+    path: Path, wanted: Callable[[str], bool], ending: Ending, patience: Callable[[], bool] | None = None
+) -> Iterator[tuple[str, int, bytes]]:
     """The messages of some topics in the file's order.
 
     Args:
         path: An MCAP file.
         wanted: Says of a topic whether its messages are wanted.
         ending: Is filled on the way.
+        patience: For a file that is still being written; see `GrowingFile`.
 
     Yields:
         Topic, sequence number and contents.
@@ -42,8 +64,9 @@ def messages(path: Path, wanted: Callable[[str], bool], ending: Ending) -> Itera
         ) from error
     topics: dict[int, str] = {}
     with file:
+        source = file if patience is None else GrowingFile(file, patience)
         try:
-            for record in reader.StreamReader(file, validate_crcs=True).records:
+            for record in reader.StreamReader(source, validate_crcs=True).records:
                 kind = type(record).__name__
                 if kind == "Channel":
                     topics[record.id] = record.topic
