@@ -62,7 +62,7 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
                       " joints, a rate of at least 1 Hz and some duration");
   }
   constexpr std::size_t kRows = 16;
-  const std::vector<ChannelLimits> limits(joints, {"joint", Interpolation::linear, -1.0, 1.0, 3.0, 40.0});
+  const std::vector<ChannelLimits> limits(joints, {"joint", Interpolation::linear, -1.0, 1.0, 3.0, 40.0, 2000.0});
   MonotonicClock clock;
   MemoryRobot robot(joints);
   MotionHistory history(static_cast<std::size_t>(2.0 * rate_hz) + 2, joints);

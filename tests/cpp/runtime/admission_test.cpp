@@ -10,7 +10,7 @@ using namespace retain;
 
 namespace {
 
-const std::vector<ChannelLimits> kLimits{{"joint", Interpolation::linear, -1.0, 1.0, 2.0, 10.0},
+const std::vector<ChannelLimits> kLimits{{"joint", Interpolation::linear, -1.0, 1.0, 2.0, 10.0, 200.0},
                                          {"cup", Interpolation::hold, 0.0, 1.0, 0.0, 0.0}};
 
 Chunk of(std::vector<double> joint) {

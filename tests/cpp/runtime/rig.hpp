@@ -37,9 +37,9 @@ struct Scenario {
 };
 
 inline std::vector<ChannelLimits> rig_limits() {
-  return {{"a", Interpolation::linear, -2.0, 2.0, 1.0, 5.0},
-          {"b", Interpolation::linear, -2.0, 2.0, 1.0, 5.0},
-          {"cup", Interpolation::hold, 0.0, 1.0, 0.0, 0.0}};
+  return {{"a", Interpolation::linear, -2.0, 2.0, 1.0, 5.0, 100.0},
+          {"b", Interpolation::linear, -2.0, 2.0, 1.0, 5.0, 100.0},
+          {"cup", Interpolation::hold, 0.0, 1.0, 0.0, 0.0, 0.0}};
 }
 
 class Rig {
