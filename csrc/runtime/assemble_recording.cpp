@@ -68,6 +68,7 @@ std::map<std::string, std::string> facts(const LoopConfig& config, const std::ve
           {"position_max", json_numbers(limits, &ChannelLimits::position_max)},
           {"velocity", json_numbers(limits, &ChannelLimits::velocity)},
           {"acceleration", json_numbers(limits, &ChannelLimits::acceleration)},
+          {"jerk", json_numbers(limits, &ChannelLimits::jerk)},
           {"action", json_list<ActionChannel>(config.action, [](const auto& c) { return json_string(c.name); })},
           {"state", json_list<StateChannel>(config.state, [](const auto& c) { return json_string(c.name); })},
           {"states", json_list<std::string>(states, json_string)},

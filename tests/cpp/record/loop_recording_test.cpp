@@ -84,10 +84,12 @@ TEST_CASE("the black box is written after a fault, or on request, and otherwise 
   CHECK(run(*asked).recording.path == file.string());
   std::filesystem::remove(file);
 
-  const auto faulty =
-      loop_of(config(RecordMode::fault, file), [](std::uint64_t request, std::span<const float>, std::span<float>) {
-        if (request == 2) throw EngineError("out of memory");
-      });
+  LoopConfig endless = config(RecordMode::fault, file);
+  endless.duration_s = 0.0;
+  endless.hold_timeout_s = 0.1;
+  const auto faulty = loop_of(endless, [](std::uint64_t request, std::span<const float>, std::span<float>) {
+    if (request == 2) throw EngineError("out of memory");
+  });
   const RunReport report = run(*faulty);
   CHECK(report.cause == Cause::engine_error);
   CHECK(report.recording.path == file.string());
