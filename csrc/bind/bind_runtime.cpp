@@ -260,16 +260,32 @@ void bind_loop(py::module_& m) {
 
   m.def(
       "sample_chunk",
-      [](Engine& engine, std::uint64_t seed, std::uint64_t stream, std::size_t flow_steps) {
+      [](Engine& engine, std::uint64_t seed, std::uint64_t stream, std::size_t flow_steps, const std::string& splice,
+         py::array_t<float, py::array::c_style> left_over, std::size_t committed, std::size_t overlap_end,
+         float guidance_limit) {
         const EngineInfo& info = engine.info();
+        const std::span<const float> rows(left_over.data(), static_cast<std::size_t>(left_over.size()));
+        Continuation continuation{.splice = splice == "guided"   ? Splice::guided
+                                            : splice == "prefix" ? Splice::prefix
+                                                                 : Splice::none,
+                                  .left_over = rows,
+                                  .committed = committed,
+                                  .overlap_end = overlap_end,
+                                  .guidance_limit = guidance_limit};
+        if (continuation.splice != Splice::none &&
+            (rows.size() != info.horizon * info.action_dim || committed > overlap_end || overlap_end > info.horizon)) {
+          throw ConfigError("what is left of a chunk must have the size of a chunk, and 0 ≤ d ≤ e ≤ H");
+        }
         FlowSampler flow(info.horizon, info.action_dim, flow_steps);
         py::array_t<float> chunk({info.horizon, info.action_dim});
-        const std::span<const float> values = flow.sample(engine, seed, stream);
+        const std::span<const float> values = flow.sample(engine, seed, stream, continuation);
         std::copy(values.begin(), values.end(), chunk.mutable_data());
         return chunk;
       },
-      py::arg("engine"), py::arg("seed"), py::arg("stream"), py::arg("flow_steps"),
-      "The normalized chunk [H, A] that the loop would draw from the engine's last prefix, noise included.");
+      py::arg("engine"), py::arg("seed"), py::arg("stream"), py::arg("flow_steps"), py::arg("splice") = "none",
+      py::arg("left_over") = py::array_t<float>(0), py::arg("committed") = 0, py::arg("overlap_end") = 0,
+      py::arg("guidance_limit") = 0.0F,
+      "The normalized chunk [H, A] that the loop would draw from the engine's last prefix, noise and splice included.");
 
   py::list states;
   for (const State state :

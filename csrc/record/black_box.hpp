@@ -10,8 +10,8 @@
 
 namespace retain {
 
-/// Messages in one ring of bytes, allocated once; one larger than the ring is refused and counted. What is older than the window makes room; so does the oldest where
-/// the ring is too small for the window, and is counted.
+/// Messages in one ring of bytes, allocated once; one larger than the ring is refused and counted. What is older than
+/// the window makes room; so does the oldest where the ring is too small for the window, and is counted.
 class BlackBox {
  public:
   /// @param window_ns how long a message is kept after it was recorded

@@ -1,7 +1,7 @@
 #include "record/flight_writer.hpp"
 
-#include <algorithm>
 #include <exception>
+#include <filesystem>
 
 namespace retain {
 
@@ -17,19 +17,31 @@ std::vector<std::string> roles_of(const std::vector<RecordedCamera>& cameras) {
 
 FlightWriter::FlightWriter(RecordingConfig config, std::vector<RecordedCamera> cameras, std::size_t channels,
                            std::size_t black_box_bytes)
-    : config_(std::move(config)), cameras_(std::move(cameras)), channels_(channels), file_(topics(roles_of(cameras_))) {
+    : config_(std::move(config)), cameras_(std::move(cameras)), channels_(channels) {
   if (config_.mode == RecordMode::fault) {
     black_box_.emplace(to_ns(config_.black_box_s), black_box_bytes);
   } else {
-    open();
+    file_.emplace(topics(roles_of(cameras_)));
+    (void)open(*file_, config_.path);
   }
 }
 
-void FlightWriter::open() {
-  if (!file_.open(config_.path)) return fail(file_.error());
-  report_.path = config_.path;
-  file_.metadata("retain.run", config_.metadata);
-  if (!file_.error().empty()) fail(file_.error());
+bool FlightWriter::open(McapFile& file, const std::string& path) {
+  if (!file.open(path)) {
+    fail(file.error());
+    return false;
+  }
+  report_.path = path;
+  file.metadata("retain.run", config_.metadata);
+  if (!file.error().empty()) fail(file.error());
+  return true;
+}
+
+void FlightWriter::close(McapFile& file, const std::map<std::string, std::string>& end) {
+  if (file.error().empty()) file.metadata("retain.end", end);
+  file.close();
+  if (!file.error().empty()) fail(file.error());
+  report_.bytes += file.bytes();
 }
 
 void FlightWriter::write(const TickRecord& record) noexcept {
@@ -82,42 +94,51 @@ void FlightWriter::put(std::uint16_t topic, std::uint32_t sequence, Nanoseconds 
   const Message message{
       .topic = topic, .sequence = sequence, .log_ns = log_ns, .publish_ns = publish_ns, .data = message_.bytes()};
   if (black_box_) return black_box_->push(message);
-  if (!report_.error.empty()) {
-    ++report_.lost_messages;
-    return;
-  }
   try {
-    file_.write(message);
-    ++report_.messages;
-    if (!file_.error().empty()) fail(file_.error());
+    write_to(*file_, message);
   } catch (const std::exception& error) {
     fail(error.what());
   }
 }
 
-void FlightWriter::finish(bool save, const std::map<std::string, std::string>& end) noexcept {
+void FlightWriter::write_to(McapFile& file, const Message& message) {
+  if (!report_.error.empty()) {
+    ++report_.lost_messages;
+    return;
+  }
+  file.write(message);
+  ++report_.messages;
+  if (!file.error().empty()) fail(file.error());
+}
+
+void FlightWriter::save_black_box(const std::map<std::string, std::string>& end) noexcept {
+  if (!black_box_) return;
   try {
-    if (black_box_) {
-      report_.crowded_out = black_box_->crowded_out();
-      if (!save) return;
-      open();
-      black_box_->for_each([this](const Message& message) {
-        if (!report_.error.empty()) {
-          ++report_.lost_messages;
-          return;
-        }
-        file_.write(message);
-        ++report_.messages;
-        if (!file_.error().empty()) fail(file_.error());
-      });
-    }
-    if (report_.error.empty()) file_.metadata("retain.end", end);
-    file_.close();
-    if (!file_.error().empty()) fail(file_.error());
+    McapFile file(topics(roles_of(cameras_)));
+    ++saved_;
+    if (!open(file, next_path())) return;
+    black_box_->for_each([&](const Message& message) { write_to(file, message); });
+    close(file, end);
   } catch (const std::exception& error) {
     fail(error.what());
   }
-  report_.bytes = file_.bytes();
+}
+
+std::string FlightWriter::next_path() const {
+  if (saved_ <= 1) return config_.path;
+  const std::filesystem::path path(config_.path);
+  const std::string name = path.stem().string() + "-" + std::to_string(saved_) + path.extension().string();
+  return (path.parent_path() / name).string();
+}
+
+void FlightWriter::finish(const std::map<std::string, std::string>& end) noexcept {
+  if (black_box_) report_.crowded_out = black_box_->crowded_out();
+  if (!file_) return;
+  try {
+    close(*file_, end);
+  } catch (const std::exception& error) {
+    fail(error.what());
+  }
 }
 
 void FlightWriter::fail(std::string_view why) noexcept {

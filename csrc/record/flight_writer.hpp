@@ -37,15 +37,21 @@ class FlightWriter {
   /// @param fault whether it is told as an error
   void write_event(Nanoseconds time_ns, bool fault, std::string_view text) noexcept;
 
-  /// Completes the file. Nothing may be written after it.
-  /// @param save whether a black box is to be written
-  /// @param end how the run ended, for the file's last metadata record
-  void finish(bool save, const std::map<std::string, std::string>& end) noexcept;
+  /// Writes what a black box holds now into a file of its own: the configured path, then path-2, path-3, …
+  /// @param end how the run stood, for the file's last metadata record
+  void save_black_box(const std::map<std::string, std::string>& end) noexcept;
 
+  /// Completes the file of a recording that is no black box. Nothing may be written after it.
+  void finish(const std::map<std::string, std::string>& end) noexcept;
+
+  [[nodiscard]] bool is_black_box() const noexcept { return black_box_.has_value(); }
   [[nodiscard]] const RecordingReport& report() const noexcept { return report_; }
 
  private:
-  void open();
+  [[nodiscard]] std::string next_path() const;
+  bool open(McapFile& file, const std::string& path);
+  void close(McapFile& file, const std::map<std::string, std::string>& end);
+  void write_to(McapFile& file, const Message& message);
   void put(std::uint16_t topic, std::uint32_t sequence, Nanoseconds log_ns, Nanoseconds publish_ns) noexcept;
   void fail(std::string_view why) noexcept;
 
@@ -53,8 +59,9 @@ class FlightWriter {
   std::vector<RecordedCamera> cameras_;
   std::size_t channels_;
   CdrWriter message_;
-  McapFile file_;
+  std::optional<McapFile> file_;  // of a recording that is no black box
   std::optional<BlackBox> black_box_;
+  std::uint64_t saved_ = 0;
   RecordingReport report_;
 };
 

@@ -26,7 +26,10 @@ uint64 seed
 uint64 stream
 uint32 flow_steps
 uint32 execute_rows
-uint32 delay_rows
+uint32 committed_rows
+uint32 overlap_end
+float32 guidance_limit
+string splice
 string strategy
 uint64[] frame_numbers
 float64[] measured
@@ -122,7 +125,10 @@ void encode_observation(const ObservationRecord& record, std::size_t channels, C
   out.value(record.stream);
   out.value(record.flow_steps);
   out.value(record.execute_rows);
-  out.value(record.delay_rows);
+  out.value(record.committed_rows);
+  out.value(record.overlap_end);
+  out.value(record.guidance_limit);
+  out.text(to_string(record.splice));
   out.text(record.strategy);
   out.value(static_cast<std::uint32_t>(record.images.size()));
   for (const SeenImage& image : record.images) out.value(image.number);
@@ -170,6 +176,18 @@ void encode_image(const ImageView& image, CdrWriter& out) {
   out.value(std::uint8_t{0});
   out.value(static_cast<std::uint32_t>(3 * image.width));
   out.sequence(image.rgb);
+}
+
+const char* to_string(Splice splice) noexcept {
+  switch (splice) {
+    case Splice::none:
+      return "none";
+    case Splice::guided:
+      return "guided";
+    case Splice::prefix:
+      return "prefix";
+  }
+  return "?";
 }
 
 const char* to_string(Outcome outcome) noexcept {

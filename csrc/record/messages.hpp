@@ -51,6 +51,7 @@ struct ImageView {
 
 void encode_image(const ImageView& image, CdrWriter& out);
 
+[[nodiscard]] const char* to_string(Splice splice) noexcept;
 [[nodiscard]] const char* to_string(Outcome outcome) noexcept;
 
 }  // namespace retain

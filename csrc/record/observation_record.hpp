@@ -9,6 +9,7 @@
 #include "robot/robot.hpp"
 #include "runtime/chunk.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/splice.hpp"
 
 namespace retain {
 
@@ -55,8 +56,11 @@ struct ObservationRecord {
   std::uint32_t flow_steps = 0;
   const char* strategy = "";           ///< a literal: "sync", "async", …
   std::uint32_t execute_rows = 0;      ///< s
-  std::uint32_t delay_rows = 0;        ///< d, where the strategy has one
-  std::uint32_t left_over_values = 0;  ///< how much of `left_over` is meant; 0 where the strategy guides by nothing
+  Splice splice = Splice::none;        ///< what the flow did about the running chunk, with the next five
+  std::uint32_t committed_rows = 0;    ///< d
+  std::uint32_t overlap_end = 0;       ///< e
+  float guidance_limit = 0.0F;         ///< β
+  std::uint32_t left_over_values = 0;  ///< how much of `left_over` is meant: all of it, or nothing
   std::vector<float> left_over;        ///< [H · A] normalized: the rest of the running chunk
   std::vector<float> answer;           ///< [H · A] normalized
   Outcome outcome = Outcome::published;

@@ -21,7 +21,7 @@ struct RecordingConfig {
 };
 
 struct RecordingReport {
-  std::string path;   ///< of the file that was written; empty where none was
+  std::string path;   ///< of the file that was written last; empty where none was
   std::string error;  ///< why the file ends before the run; empty while all is well
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;

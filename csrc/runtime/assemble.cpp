@@ -70,6 +70,15 @@ void check_sizes(const LoopConfig& config, const EngineInfo& info) {
   fit("action channels", config.action.size(), info.action_dim);
   fit("tokens", config.instruction.tokens.size(), info.max_tokens);
   fit("mask entries", config.instruction.mask.size(), info.max_tokens);
+  const auto within = [](const char* what, double value, double low, double high) {
+    if (!(value >= low && value <= high)) {
+      throw ConfigError(std::string(what) + " is " + std::to_string(value) + ", expected " + std::to_string(low) +
+                        " to " + std::to_string(high));
+    }
+  };
+  within("the guidance limit", config.guidance_limit, 0.0, 1e3);
+  within("the ensemble's decay", config.ensemble_decay, 0.0, 1e3);
+  within("the new chunk's share of an overlap", config.overlap_share, 0.0, 1.0);
   if (!std::isfinite(config.rate_hz) || config.rate_hz < 1.0 || config.rate_hz > 10'000.0) {
     throw ConfigError("a tick rate of " + std::to_string(config.rate_hz) + " Hz is outside 1 to 10000");
   }
@@ -84,7 +93,8 @@ std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> 
   const Schedule schedule{.strategy = config.strategy,
                           .horizon = info.horizon,
                           .execute_rows = config.execute_rows,
-                          .dt_ns = to_ns(config.dt_s)};
+                          .dt_ns = to_ns(config.dt_s),
+                          .max_trained_delay = config.max_trained_delay};
   check_schedule(schedule);
   const std::vector<RobotChannel>& channels = robot->channels();
   ActionCodec codec(config.state, config.action, channels);
@@ -116,11 +126,17 @@ std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> 
                                                                     .supervisor = supervisor},
                                                    parts->clock, *parts->robot, parts->chunks, parts->health,
                                                    parts->requests, parts->history, parts->recorder);
+  std::vector<Interpolation> interpolation;
+  for (const ChannelLimits& limit : gates.limits) interpolation.push_back(limit.interpolation);
   parts->inference = std::make_unique<Inference>(InferenceConfig{.schedule = schedule,
                                                                  .max_frame_age_ns = to_ns(config.max_frame_age_s),
                                                                  .seed = config.seed,
                                                                  .flow_steps = config.flow_steps,
-                                                                 .instruction = config.instruction},
+                                                                 .instruction = config.instruction,
+                                                                 .interpolation = std::move(interpolation),
+                                                                 .guidance_limit = config.guidance_limit,
+                                                                 .ensemble_decay = config.ensemble_decay,
+                                                                 .overlap_share = config.overlap_share},
                                                  parts->clock, *parts->engine, std::move(codec),
                                                  Admission(std::move(gates.limits), config.admission), parts->feeds,
                                                  parts->history, parts->chunks, parts->health, &parts->recorder);

@@ -24,6 +24,10 @@ struct LoopConfig {
   double dt_s = 0.1;             ///< of a chunk's row
   std::size_t execute_rows = 1;  ///< rows played between two requests
   std::size_t flow_steps = 1;
+  std::size_t max_trained_delay = 0;  ///< rows; of the bundle
+  double guidance_limit = 5.0;        ///< β of rtc_guided
+  double ensemble_decay = 0.01;       ///< m of ensemble
+  double overlap_share = 1.0;         ///< async: weight of a new chunk where it overlaps the running one
   std::uint64_t seed = 0;
 
   std::vector<StateChannel> state;      ///< in the policy's order

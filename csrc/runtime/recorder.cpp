@@ -24,6 +24,8 @@ void Recorder::drain() {
   while (ring_.pop(record)) {
     keep(record);
     if (tape_ == nullptr) continue;
+    // An operator leaves a fault behind: what led to it is kept now, before newer ticks push it out.
+    if (told_.state == State::fault && record.state != State::fault) tape_->writer->save_black_box(ending());
     tell_changes(record);
     tape_->writer->write(record);
   }
@@ -73,13 +75,18 @@ void Recorder::tell_changes(const TickRecord& record) noexcept {
 void Recorder::finish() {
   drain();
   if (tape_ == nullptr) return;
-  const bool save = told_.state == State::fault || tape_->save_requested.load(std::memory_order_acquire);
+  if (told_.state == State::fault || tape_->save_requested.load(std::memory_order_acquire)) {
+    tape_->writer->save_black_box(ending());
+  }
+  tape_->writer->finish(ending());
+}
+
+std::map<std::string, std::string> Recorder::ending() const {
   const RecordingReport counts = recording();
-  tape_->writer->finish(save, {{"state", to_string(told_.state)},
-                               {"cause", to_string(told_.cause)},
-                               {"ticks_lost", std::to_string(lost_)},
-                               {"observations_lost", std::to_string(counts.lost_observations)},
-                               {"frames_lost", std::to_string(counts.lost_frames)}});
+  return {{"state", to_string(told_.state)},
+          {"cause", to_string(told_.cause)},
+          {"observations_lost", std::to_string(counts.lost_observations)},
+          {"frames_lost", std::to_string(counts.lost_frames)}};
 }
 
 std::vector<TickRecord> Recorder::records() const {

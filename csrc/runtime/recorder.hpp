@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "exchange/spsc_ring.hpp"
@@ -63,6 +65,7 @@ class Recorder {
  private:
   void keep(const TickRecord& record);
   void tell_changes(const TickRecord& record) noexcept;
+  [[nodiscard]] std::map<std::string, std::string> ending() const;
 
   SpscRing<TickRecord> ring_;
   std::size_t kept_;

@@ -118,5 +118,15 @@ class Loop:
     def report(self) -> dict[str, Any]: ...
     def records(self) -> dict[str, Any]: ...
 
-def sample_chunk(engine: Engine, seed: int, stream: int, flow_steps: int) -> npt.NDArray[np.float32]: ...
+def sample_chunk(
+    engine: Engine,
+    seed: int,
+    stream: int,
+    flow_steps: int,
+    splice: str = "none",
+    left_over: npt.NDArray[np.float32] = ...,
+    committed: int = 0,
+    overlap_end: int = 0,
+    guidance_limit: float = 0.0,
+) -> npt.NDArray[np.float32]: ...
 def benchmark_tick(joints: int, rate_hz: float, duration_s: float, realtime: RealtimeRequest) -> dict[str, Any]: ...

@@ -43,13 +43,16 @@ class ObservationMessage:
         seed, stream: Of the noise.
         flow_steps: Euler steps.
         execute_rows: Rows between two requests, s.
-        delay_rows: Rows that the strategy took as played before the answer came, d; 0 where it has none.
-        strategy: Its name.
+        committed_rows: Rows of the running chunk that the answer had to begin with, d.
+        overlap_end: Row from which the running chunk said nothing, e.
+        guidance_limit: Greatest weight of the guidance.
+        splice: What the flow did about the running chunk: "none", "guided" or "prefix".
+        strategy: Name of the execution strategy.
         frame_numbers: One per camera.
         measured: [C] in the robot's order and units.
         state: float32[S] normalized, in the policy's order.
         answer: float32[H * A] normalized.
-        left_over: float32, normalized rest of the running chunk; empty where the strategy guides by nothing.
+        left_over: float32[H * A] normalized rest of the running chunk; empty where `splice` is "none".
     """
 
     observed_ns: int
@@ -60,7 +63,10 @@ class ObservationMessage:
     stream: int
     flow_steps: int
     execute_rows: int
-    delay_rows: int
+    committed_rows: int
+    overlap_end: int
+    guidance_limit: float
+    splice: str
     strategy: str
     frame_numbers: npt.NDArray[np.uint64]
     measured: FloatArray
@@ -124,7 +130,10 @@ def decode_observation(data: bytes) -> ObservationMessage:
         stream=cdr.value("Q"),
         flow_steps=cdr.value("I"),
         execute_rows=cdr.value("I"),
-        delay_rows=cdr.value("I"),
+        committed_rows=cdr.value("I"),
+        overlap_end=cdr.value("I"),
+        guidance_limit=cdr.value("f"),
+        splice=cdr.text(),
         strategy=cdr.text(),
         frame_numbers=cdr.array("u8"),
         measured=cdr.array("f8"),

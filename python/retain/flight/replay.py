@@ -64,8 +64,8 @@ class Replay:
         same_bundle: Whether it is the bundle that flew, by SHA-256. Only then is a difference a failure.
         tolerance: On `ReplayedChunk.largest`.
         chunks: Those that were computed again.
-        left_out: Recorded answers that cannot be computed again: a picture is missing at the file's torn end, or the
-            strategy steered the flow by what was left of the chunk before.
+        left_out: Recorded answers that cannot be computed again: a picture is missing at the file's torn end, or
+            another bundle would have to go on from what the first one had left.
         channels: The differences.
     """
 
@@ -161,12 +161,22 @@ def _chunks(
     roles = [image.role for image in engine.info.images]
     for answer, pictures in _with_pictures(log, roles):
         seen = answer.observation
-        if len(seen.left_over):
-            continue
+        if seen.splice != "none" and not same:
+            continue  # it is normalized by the manifest of the bundle that flew
         measured = seen.measured[state_of]
         state = seen.state if same else _normalized(measured, bundle)
         engine.prefix([picture.rgb for picture in pictures], tokens, mask, state)
-        drawn = core.sample_chunk(engine, seen.seed, seen.stream, manifest.flow.steps)
+        drawn = core.sample_chunk(
+            engine,
+            seen.seed,
+            seen.stream,
+            manifest.flow.steps,
+            splice=seen.splice,
+            left_over=seen.left_over,
+            committed=seen.committed_rows,
+            overlap_end=seen.overlap_end,
+            guidance_limit=seen.guidance_limit,
+        )
         replayed = units.decode_actions(drawn, measured.astype(np.float32)).astype(np.float64)
         recorded = answer.chunk.policy[:, action_of]
         rows = min(len(recorded), len(replayed))

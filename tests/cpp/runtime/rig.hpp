@@ -34,6 +34,9 @@ struct Scenario {
   double following_error = 1e9;
   std::uint64_t overruns_per_s = 125;
   AdmissionRules admission;
+  std::size_t max_trained_delay = 6;
+  double overlap_share = 1.0;
+  double expected_delay_s = 0.0;  ///< what the loop is told of its latency beforehand
 };
 
 inline std::vector<ChannelLimits> rig_limits() {
@@ -73,18 +76,22 @@ class Rig {
     const std::vector<StateChannel> state{{"a", 0.0, 1.0}, {"b", 0.0, 1.0}, {"cup", 0.0, 1.0}};
     const std::vector<ActionChannel> action{
         {"a", 0.0, 1.0, scenario.delta}, {"b", 0.0, 1.0, scenario.delta}, {"cup", 0.0, 1.0, false}};
-    inference =
-        std::make_unique<Inference>(InferenceConfig{.schedule = {.strategy = scenario.strategy,
-                                                                 .horizon = scenario.horizon,
-                                                                 .execute_rows = scenario.execute_rows,
-                                                                 .dt_ns = to_ns(scenario.dt_s)},
-                                                    .max_frame_age_ns = to_ns(scenario.max_frame_age_s),
-                                                    .seed = 1,
-                                                    .flow_steps = 4,
-                                                    .instruction = {{1, 2}, {1, 1}}},
-                                    clock, engine, ActionCodec(state, action, robot.channels()),
-                                    Admission(rig_limits(), scenario.admission), feeds, history, chunks, health);
+    inference = std::make_unique<Inference>(
+        InferenceConfig{.schedule = {.strategy = scenario.strategy,
+                                     .horizon = scenario.horizon,
+                                     .execute_rows = scenario.execute_rows,
+                                     .dt_ns = to_ns(scenario.dt_s),
+                                     .max_trained_delay = scenario.max_trained_delay},
+                        .max_frame_age_ns = to_ns(scenario.max_frame_age_s),
+                        .seed = 1,
+                        .flow_steps = 4,
+                        .instruction = {{1, 2}, {1, 1}},
+                        .interpolation = {Interpolation::linear, Interpolation::linear, Interpolation::hold},
+                        .overlap_share = scenario.overlap_share},
+        clock, engine, ActionCodec(state, action, robot.channels()), Admission(rig_limits(), scenario.admission), feeds,
+        history, chunks, health);
     inference->warm_up();
+    if (scenario.expected_delay_s > 0.0) inference->expect(to_ns(scenario.expected_delay_s));
     controller->arm();
     start_ns = due_ns_ = clock.now_ns();
     feeds[0]->frames.back() = frame(start_ns, 1);
