@@ -78,7 +78,9 @@ void Recorder::finish() {
   if (told_.state == State::fault || tape_->save_requested.load(std::memory_order_acquire)) {
     tape_->writer->save_black_box(ending());
   }
-  tape_->writer->finish(ending());
+  std::map<std::string, std::string> end = ending();
+  end["ticks_lost"] = std::to_string(lost_);  // the tick thread has ended: it counts no more
+  tape_->writer->finish(end);
 }
 
 std::map<std::string, std::string> Recorder::ending() const {

@@ -39,6 +39,7 @@ def test_the_head_tells_what_a_stranger_must_know(flight: Flight) -> None:
     assert log.end == {
         "state": "hold",
         "cause": "time_over",
+        "ticks_lost": "0",
         "observations_lost": "0",
         "frames_lost": "0",
     }
