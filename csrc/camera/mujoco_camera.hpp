@@ -36,6 +36,7 @@ class MujocoCamera final : public Camera {
   void open() override;
   [[nodiscard]] CameraStatus grab(Frame& frame) noexcept override;
   void close() noexcept override;
+  [[nodiscard]] bool noisy() const noexcept override { return false; }
 
  private:
   struct Renderer;

@@ -86,8 +86,10 @@ void check_sizes(const LoopConfig& config, const EngineInfo& info) {
 
 }  // namespace
 
-std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> robot,
-                               const std::vector<std::shared_ptr<Camera>>& cameras, std::shared_ptr<Engine> engine) {
+std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_ptr<Clock> clock,
+                                          std::shared_ptr<Robot> robot,
+                                          const std::vector<std::shared_ptr<Camera>>& cameras,
+                                          std::shared_ptr<Engine> engine) {
   const EngineInfo& info = engine->info();
   check_sizes(config, info);
   const Schedule schedule{.strategy = config.strategy,
@@ -100,9 +102,9 @@ std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> 
   ActionCodec codec(config.state, config.action, channels);
   Gates gates = in_robot_order(config, channels);
 
-  auto parts = std::make_shared<LoopParts>(count_of(config.rate_hz, kHistory_s + config.max_frame_age_s),
-                                           channels.size(), Chunk(info.horizon, channels.size()),
-                                           count_of(config.rate_hz, kRing_s), count_of(config.rate_hz, config.log_s));
+  auto parts = std::make_shared<LoopParts>(
+      std::move(clock), count_of(config.rate_hz, kHistory_s + config.max_frame_age_s), channels.size(),
+      Chunk(info.horizon, channels.size()), count_of(config.rate_hz, kRing_s), count_of(config.rate_hz, config.log_s));
   parts->recorder.attach(assemble_recording(config, info, channels, gates.limits));
   parts->robot = std::move(robot);
   parts->cameras = in_engine_order(info, cameras);
@@ -112,20 +114,26 @@ std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> 
   parts->period_ns = to_ns(1.0 / config.rate_hz);
   parts->start_timeout_ns = to_ns(config.start_timeout_s);
   parts->inference_timeout_ns = to_ns(config.inference_timeout_s);
+  parts->keep_warm_ns = to_ns(config.keep_warm_s);
+  parts->frozen_after = config.frozen_after;
 
   const SupervisorLimits supervisor{.hold_timeout_ns = to_ns(config.hold_timeout_s),
                                     .first_chunk_timeout_ns = to_ns(config.start_timeout_s),
                                     .inference_timeout_ns = to_ns(config.inference_timeout_s),
                                     .state_timeout_ns = to_ns(config.state_timeout_s),
                                     .rejections = config.rejections_to_stop,
-                                    .overruns_per_s = config.overruns_per_s_to_stop};
-  parts->controller = std::make_unique<Controller>(ControllerConfig{.period_ns = parts->period_ns,
-                                                                    .duration_ns = to_ns(config.duration_s),
-                                                                    .limits = gates.limits,
-                                                                    .following_error = std::move(gates.following_error),
-                                                                    .supervisor = supervisor},
-                                                   parts->clock, *parts->robot, parts->chunks, parts->health,
-                                                   parts->requests, parts->history, parts->recorder);
+                                    .overruns_per_s = config.overruns_per_s_to_stop,
+                                    .attended = config.attended};
+  parts->controller = std::make_unique<Controller>(
+      ControllerConfig{.period_ns = parts->period_ns,
+                       .duration_ns = to_ns(config.duration_s),
+                       .limits = gates.limits,
+                       .following_error = std::move(gates.following_error),
+                       .supervisor = supervisor,
+                       .workspace = config.workspace,
+                       .temperature_limit_c = config.temperature_limit_c},
+      *parts->clock, *parts->robot,
+      Exchange{parts->chunks, parts->health, parts->requests, parts->surroundings, parts->history, parts->recorder});
   std::vector<Interpolation> interpolation;
   for (const ChannelLimits& limit : gates.limits) interpolation.push_back(limit.interpolation);
   parts->inference = std::make_unique<Inference>(InferenceConfig{.schedule = schedule,
@@ -137,10 +145,16 @@ std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> 
                                                                  .guidance_limit = config.guidance_limit,
                                                                  .ensemble_decay = config.ensemble_decay,
                                                                  .overlap_share = config.overlap_share},
-                                                 parts->clock, *parts->engine, std::move(codec),
+                                                 *parts->clock, *parts->engine, std::move(codec),
                                                  Admission(std::move(gates.limits), config.admission), parts->feeds,
                                                  parts->history, parts->chunks, parts->health, &parts->recorder);
-  return std::make_unique<Loop>(std::move(parts));
+  return parts;
+}
+
+std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> robot,
+                               const std::vector<std::shared_ptr<Camera>>& cameras, std::shared_ptr<Engine> engine) {
+  return std::make_unique<Loop>(
+      assemble_parts(config, std::make_shared<MonotonicClock>(), std::move(robot), cameras, std::move(engine)));
 }
 
 }  // namespace retain

@@ -57,6 +57,7 @@ void Inference::expect(Nanoseconds latency_ns) {
 }
 
 bool Inference::begin() noexcept {
+  forget_if_rearmed();
   const Nanoseconds now_ns = clock_.now_ns();
   if (now_ns < next_observation_ns_ || health_.engine_error.load(std::memory_order_relaxed)) return false;
   if (!gather(now_ns)) return false;
@@ -66,6 +67,16 @@ bool Inference::begin() noexcept {
   ++statistics_.requests;
   health_.request_started_ns.store(now_ns, std::memory_order_release);
   return true;
+}
+
+// After a stop and a new start nothing that was said before it counts: the arm rests somewhere else.
+void Inference::forget_if_rearmed() noexcept {
+  const std::uint64_t epoch = health_.epoch.load(std::memory_order_acquire);
+  if (epoch == epoch_) return;
+  epoch_ = epoch;
+  running_.id = 0;
+  ensemble_.forget();
+  next_observation_ns_ = clock_.now_ns();
 }
 
 bool Inference::gather(Nanoseconds now_ns) noexcept {
@@ -145,6 +156,7 @@ void Inference::compute() {
   chunk.planned = chunk.policy;
   chunk.dt_ns = config_.schedule.dt_ns;
   chunk.id = chunk_id_;
+  chunk.epoch = epoch_;
   chunk.observed_ns = observed_ns_;
   chunk.playable_rows = config_.schedule.playable_rows();
   chunk.start_ns = config_.schedule.start_ns(observed_ns_, clock_.now_ns());

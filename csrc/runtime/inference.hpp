@@ -28,6 +28,8 @@ namespace retain {
 struct CameraFeed {
   TripleBuffer<Frame> frames;
   std::atomic<std::uint64_t> delivered{0};
+  std::atomic<std::uint64_t> frozen{0};  ///< pictures held back because they repeated the one before
+  std::atomic<std::uint64_t> losses{0};  ///< times the camera was unplugged or broken
 };
 
 /// An instruction as the policy's language encoder takes it.
@@ -107,6 +109,7 @@ class Inference {
   [[nodiscard]] const Admission& admission() const noexcept { return admission_; }
 
  private:
+  void forget_if_rearmed() noexcept;
   [[nodiscard]] bool gather(Nanoseconds now_ns) noexcept;
   [[nodiscard]] Continuation continuation(Nanoseconds now_ns) noexcept;
   void compute();
@@ -137,6 +140,7 @@ class Inference {
   Motion observed_;
   Nanoseconds observed_ns_ = 0;
   Nanoseconds asked_ns_ = 0;
+  std::uint64_t epoch_ = 0;
   Chunk running_;                  // a copy of the chunk published last
   std::vector<double> left_over_;  // of `running_`, in the robot's units
   std::vector<float> spliced_rows_;

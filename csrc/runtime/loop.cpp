@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "error.hpp"
+#include "runtime/camera_thread.hpp"
 #include "runtime/loop_threads.hpp"
 
 namespace retain {
@@ -61,25 +62,25 @@ void Loop::open_cameras() {
 }
 
 void Loop::wait_for_frames() {
-  const Nanoseconds deadline_ns = parts_->clock.now_ns() + parts_->start_timeout_ns;
+  const Nanoseconds deadline_ns = parts_->clock->now_ns() + parts_->start_timeout_ns;
   for (std::size_t i = 0; i < parts_->feeds.size(); ++i) {
     while (parts_->feeds[i]->delivered.load(std::memory_order_acquire) == 0) {
-      if (parts_->clock.now_ns() > deadline_ns) {
+      if (parts_->clock->now_ns() > deadline_ns) {
         throw DeviceError("camera " + parts_->cameras[i]->role() + " delivered no frame within " +
                           std::to_string(to_s(parts_->start_timeout_ns)) + " s");
       }
-      parts_->clock.sleep_until(parts_->clock.now_ns() + kWaitPollNs);
+      parts_->clock->sleep_until(parts_->clock->now_ns() + kWaitPollNs);
     }
   }
 }
 
 bool Loop::wait(double timeout_s) {
   if (!started_ || over_) return over_;
-  const Nanoseconds deadline_ns = parts_->clock.now_ns() + to_ns(timeout_s);
+  const Nanoseconds deadline_ns = parts_->clock->now_ns() + to_ns(timeout_s);
   while (!parts_->ending.load(std::memory_order_acquire)) {
-    const Nanoseconds now_ns = parts_->clock.now_ns();
+    const Nanoseconds now_ns = parts_->clock->now_ns();
     if (now_ns >= deadline_ns) return false;
-    parts_->clock.sleep_until(std::min(deadline_ns, now_ns + kWaitPollNs));
+    parts_->clock->sleep_until(std::min(deadline_ns, now_ns + kWaitPollNs));
   }
   join();
   return true;
@@ -87,14 +88,14 @@ bool Loop::wait(double timeout_s) {
 
 void Loop::join() {
   if (tick_.joinable()) tick_.join();
-  ended_ns_ = parts_->clock.now_ns();
+  ended_ns_ = parts_->clock->now_ns();
   if (record_.joinable()) record_.join();
   for (std::thread& camera : cameras_) camera.join();
   if (infer_.joinable()) {
     // A hung engine cannot be interrupted from outside. Its thread owns a share of everything it uses, so it can stay.
-    const Nanoseconds deadline_ns = parts_->clock.now_ns() + parts_->inference_timeout_ns;
-    while (!parts_->infer_ended.load(std::memory_order_acquire) && parts_->clock.now_ns() < deadline_ns) {
-      parts_->clock.sleep_until(parts_->clock.now_ns() + kWaitPollNs);
+    const Nanoseconds deadline_ns = parts_->clock->now_ns() + parts_->inference_timeout_ns;
+    while (!parts_->infer_ended.load(std::memory_order_acquire) && parts_->clock->now_ns() < deadline_ns) {
+      parts_->clock->sleep_until(parts_->clock->now_ns() + kWaitPollNs);
     }
     left_behind_ = !parts_->infer_ended.load(std::memory_order_acquire);
     left_behind_ ? infer_.detach() : infer_.join();
@@ -108,8 +109,9 @@ void Loop::join() {
 LoopStatus Loop::status() const noexcept {
   const Controller& controller = *parts_->controller;
   const Nanoseconds since_ns = controller.running_since_ns();
-  const Nanoseconds until_ns = over_ ? ended_ns_ : parts_->clock.now_ns();
+  const Nanoseconds until_ns = over_ ? ended_ns_ : parts_->clock->now_ns();
   return {.state = controller.state(),
+          .cause = controller.cause(),
           .running_s = since_ns == 0 ? 0.0 : to_s(until_ns - since_ns),
           .ticks = controller.ticks(),
           .chunks = parts_->health.published.load(std::memory_order_acquire)};
@@ -136,6 +138,13 @@ RunReport Loop::report() const {
   for (std::size_t c = 0; c < limits.size(); ++c) {
     report.channels.push_back({limits[c].name, controller.limiter().counts()[c], {}});
   }
+  for (std::size_t i = 0; i < parts_->feeds.size(); ++i) {
+    const CameraFeed& feed = *parts_->feeds[i];
+    report.cameras.push_back(
+        {parts_->cameras[i]->role(), feed.delivered.load(), feed.frozen.load(), feed.losses.load()});
+  }
+  report.robot = parts_->robot->counts();
+  report.rearmed = controller.supervisor().rearmed();
   report.realtime = grants_;
   report.records_lost = parts_->recorder.lost();
   report.recording = parts_->recorder.recording();

@@ -39,6 +39,8 @@ class Ensemble {
   /// Remembers what the policy said itself, for the chunks after this one.
   void keep(const Chunk& chunk);
 
+  void forget() noexcept { kept_.clear(); }
+
  private:
   double decay_;
   std::deque<Chunk> kept_;  // oldest first; `planned` is the policy's own

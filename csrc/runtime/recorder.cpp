@@ -6,6 +6,9 @@ namespace retain {
 
 namespace {
 
+// How much of what follows a fault belongs to its black box.
+constexpr Nanoseconds kAfterFaultNs = kNanosecondsPerSecond;
+
 bool is_fault(Cause cause) noexcept {
   return cause != Cause::none && cause != Cause::time_over && cause != Cause::operator_stop;
 }
@@ -24,8 +27,7 @@ void Recorder::drain() {
   while (ring_.pop(record)) {
     keep(record);
     if (tape_ == nullptr) continue;
-    // An operator leaves a fault behind: what led to it is kept now, before newer ticks push it out.
-    if (told_.state == State::fault && record.state != State::fault) tape_->writer->save_black_box(ending());
+    save_if_due(record);
     tell_changes(record);
     tape_->writer->write(record);
   }
@@ -72,12 +74,28 @@ void Recorder::tell_changes(const TickRecord& record) noexcept {
   told_.cause = record.cause;
 }
 
+// An attended run goes on after a fault: what led to it is saved before newer ticks push it out of the black box.
+void Recorder::save_if_due(const TickRecord& record) noexcept {
+  if (told_.state != State::fault) {
+    fault_saved_ = false;
+    fault_began_ns_ = record.time_ns;
+    return;
+  }
+  const bool over = record.state != State::fault || record.time_ns - fault_began_ns_ >= kAfterFaultNs;
+  if (fault_saved_ || !over) return;
+  fault_saved_ = true;
+  try {
+    tape_->writer->save_black_box(ending());
+  } catch (const std::exception&) {
+    return;  // no memory for the few words of the file's end
+  }
+}
+
 void Recorder::finish() {
   drain();
   if (tape_ == nullptr) return;
-  if (told_.state == State::fault || tape_->save_requested.load(std::memory_order_acquire)) {
-    tape_->writer->save_black_box(ending());
-  }
+  const bool unsaved_fault = told_.state == State::fault && !fault_saved_;
+  if (unsaved_fault || tape_->save_requested.load(std::memory_order_acquire)) tape_->writer->save_black_box(ending());
   std::map<std::string, std::string> end = ending();
   end["ticks_lost"] = std::to_string(lost_);  // the tick thread has ended: it counts no more
   tape_->writer->finish(end);

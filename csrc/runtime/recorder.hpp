@@ -65,6 +65,7 @@ class Recorder {
  private:
   void keep(const TickRecord& record);
   void tell_changes(const TickRecord& record) noexcept;
+  void save_if_due(const TickRecord& record) noexcept;
   [[nodiscard]] std::map<std::string, std::string> ending() const;
 
   SpscRing<TickRecord> ring_;
@@ -74,6 +75,8 @@ class Recorder {
   std::uint64_t lost_ = 0;
   std::unique_ptr<FlightTape> tape_;
   TickRecord told_;  // the last tick whose state was told as an event
+  Nanoseconds fault_began_ns_ = 0;
+  bool fault_saved_ = false;
 };
 
 }  // namespace retain

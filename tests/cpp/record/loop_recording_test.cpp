@@ -65,6 +65,35 @@ TEST_CASE("a run is recorded while it goes on, every tick and every answer") {
   CHECK(report.recording.messages >= report.ticks - report.records_lost + 3 * report.inference_counts.published);
 }
 
+TEST_CASE("every fault of an attended run has a file, with what led to it and what was recorded since") {
+  const TemporaryDirectory directory;
+  Recorder recorder(1 << 10, 1);
+  auto writer = std::make_unique<FlightWriter>(
+      RecordingConfig{.mode = RecordMode::fault, .path = (directory.path / "box.mcap").string(), .metadata = {}},
+      std::vector<RecordedCamera>{}, 3, 1 << 20);
+  recorder.attach(std::make_unique<FlightTape>(1, ObservationRecord({}, 3, 4, 3, 3), std::move(writer)));
+  Nanoseconds now_ns = 0;
+  const auto pass = [&](State state, int seconds) {
+    for (int tick = 0; tick < 10 * seconds; ++tick) {
+      TickRecord record = tick_at(now_ns += kNanosecondsPerSecond / 10);
+      record.state = state;
+      recorder.push(record);
+      recorder.drain();
+    }
+  };
+  pass(State::running, 40);
+  pass(State::fault, 100);  // a person takes time; the box must not fill with waiting meanwhile
+  CHECK(std::filesystem::exists(directory.path / "box.mcap"));
+  CHECK(contents(directory.path / "box.mcap").find("state fault") != std::string::npos);
+  pass(State::running, 10);
+  CHECK_FALSE(std::filesystem::exists(directory.path / "box-2.mcap"));
+  pass(State::fault, 100);
+  CHECK(std::filesystem::exists(directory.path / "box-2.mcap"));
+  pass(State::hold, 1);
+  recorder.finish();
+  CHECK_FALSE(std::filesystem::exists(directory.path / "box-3.mcap"));
+}
+
 TEST_CASE("a disk that fails stops the recording and nothing else") {
   const RunReport report = run(*loop_of(config(RecordMode::all, "/dev/full")));
   CHECK(report.state == State::hold);

@@ -53,8 +53,8 @@ TEST_CASE("rtc-prefix: the rows that will have begun are the running chunk's, so
     Rig plain(scenario, of_two_minds(0.3));
     plain.run_until(8.0);
     REQUIRE(seams_of(spliced).count > 5);
-    // One tick of motion at 0.3 per second and 500 Hz is 0.0006; a corner that is cut adds at most as much again.
-    CHECK(seams_of(spliced).largest < 0.002);
+    // A tick at the velocity limit is 0.002; a corner that is cut adds at most as much again.
+    CHECK(seams_of(spliced).largest < 0.004);
     if (delay_s >= 0.1) CHECK(seams_of(plain).largest > 0.01);
     CHECK(spliced.inference->statistics().beyond_splice == 0);
     CHECK(spliced.robot.watch().broken().empty());
@@ -130,5 +130,5 @@ TEST_CASE("ensemble: two minds are averaged into one that stands still") {
   double furthest = 0.0;
   rig.run_until(6.0, [&](double) { furthest = std::max(furthest, std::abs(rig.recorder.records().back().sent[0])); });
   CHECK(rig.inference->statistics().published > 30);
-  CHECK(furthest < 0.15);
+  CHECK(furthest < 0.2);
 }
