@@ -60,12 +60,35 @@ def test_a_bundle_for_another_robot_is_refused(flight: Flight, tmp_path: Path) -
         replay(read(flight.file), Bundle.open(other))
 
 
-def test_an_answer_guided_by_what_was_left_is_left_out_and_counted(flight: Flight) -> None:
+def test_an_answer_that_went_on_from_the_chunk_before_is_computed_with_it(flight: Flight) -> None:
+    # The tiny policy's estimate of its chunk is exact at every step: guidance towards that chunk changes nothing, and
+    # guidance towards another one shows on the committed rows.
+    log, bundle = read(flight.file), Bundle.open(flight.bundle)
+    seen = log.answers[0].observation
+
+    def guided(offset: float) -> float:
+        observation = replace(
+            seen,
+            splice="guided",
+            left_over=seen.answer + np.float32(offset),
+            committed_rows=4,
+            overlap_end=8,
+            guidance_limit=5.0,
+        )
+        answers = (replace(log.answers[0], observation=observation), *log.answers[1:])
+        return replay(replace(log, answers=answers), bundle).chunks[0].largest
+
+    assert guided(0.0) < 1e-5
+    assert guided(0.1) > 0.01
+
+
+def test_what_was_left_of_a_chunk_means_nothing_to_another_bundle(flight: Flight, tmp_path: Path) -> None:
     log = read(flight.file)
-    guided = replace(log.answers[0].observation, left_over=np.ones(3, np.float32))
-    answers = (replace(log.answers[0], observation=guided), *log.answers[1:])
-    compared = replay(replace(log, answers=answers), Bundle.open(flight.bundle))
-    assert compared.left_out == 1
+    observation = replace(log.answers[0].observation, splice="guided", left_over=log.answers[0].observation.answer)
+    answers = (replace(log.answers[0], observation=observation), *log.answers[1:])
+    other = write_tiny_bundle(tmp_path / "other", (0.01, 0.0, 0.0, 0.0, 0.0, 0.03, 0.0))
+    compared = replay(replace(log, answers=answers), Bundle.open(other))
+    assert (compared.left_out, len(compared.chunks)) == (1, len(log.answers) - 1)
 
 
 def test_the_commands_exit_code_tells(flight: Flight, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
