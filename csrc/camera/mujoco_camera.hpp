@@ -17,7 +17,7 @@ struct MujocoCameraSpec {
   std::string camera;  ///< the scene's name for it
   std::size_t height = 0;
   std::size_t width = 0;
-  double rate_hz = 30.0;
+  double rate_hz = 30.0;  ///< 0: a picture whenever it is asked for, without waiting (for virtual time)
 };
 
 /// Shadows and reflections are off, as in retain.sim.rendering: the policy must see here what it saw in training.

@@ -80,6 +80,8 @@ bool Controller::tick(Wake wake) noexcept {
   }
   const Nanoseconds written_ns = clock_.now_ns();
 
+  if (statistics_.ticks == 0) statistics_.first_ns = wake.now_ns;
+  statistics_.last_ns = wake.now_ns;
   ++statistics_.ticks;
   statistics_.overruns += wake.skipped > 0 ? 1 : 0;
   statistics_.skipped += wake.skipped;

@@ -48,10 +48,17 @@ struct TickStatistics {
   std::uint64_t overruns = 0;  ///< wake-ups that found at least one whole period lost
   std::uint64_t skipped = 0;   ///< periods lost
   std::uint64_t actions = 0;   ///< chunk rows that were begun
+  Nanoseconds first_ns = 0;    ///< wake-up of the first tick
+  Nanoseconds last_ns = 0;     ///< and of the last
   LatencyHistogram lateness;
   LatencyHistogram body;       ///< without the robot's read and write
   LatencyHistogram device;     ///< the robot's read and write
   LatencyHistogram frame_age;  ///< from the frame's sensor time to the command, on ticks that follow a chunk
+
+  /// Ticks per second of the time that they really took.
+  [[nodiscard]] double command_rate_hz() const noexcept {
+    return last_ns > first_ns ? static_cast<double>(ticks - 1) / to_s(last_ns - first_ns) : 0.0;
+  }
 };
 
 /// Everything a tick does, with no thread and no sleep of its own: tests drive it with a virtual clock, the loop with

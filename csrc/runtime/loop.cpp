@@ -106,65 +106,12 @@ void Loop::join() {
   running.store(false);
 }
 
-LoopStatus Loop::status() const noexcept {
-  const Controller& controller = *parts_->controller;
-  const Nanoseconds since_ns = controller.running_since_ns();
-  const Nanoseconds until_ns = over_ ? ended_ns_ : parts_->clock->now_ns();
-  return {.state = controller.state(),
-          .cause = controller.cause(),
-          .running_s = since_ns == 0 ? 0.0 : to_s(until_ns - since_ns),
-          .ticks = controller.ticks(),
-          .chunks = parts_->health.published.load(std::memory_order_acquire)};
-}
+LoopStatus Loop::status() const noexcept { return status_of(*parts_, over_ ? ended_ns_ : parts_->clock->now_ns()); }
 
 RunReport Loop::report() const {
   if (!over_) throw ConfigError("the run is not over; wait for its end before asking for the report");
-  const Controller& controller = *parts_->controller;
-  const TickStatistics& tick = controller.statistics();
-  RunReport report;
-  report.state = controller.supervisor().state();
-  report.cause = controller.supervisor().cause();
-  const Nanoseconds since_ns = controller.running_since_ns();
-  report.duration_s = since_ns == 0 ? 0.0 : to_s(ended_ns_ - since_ns);
-  report.ticks = tick.ticks;
-  report.overruns = tick.overruns;
-  report.skipped = tick.skipped;
-  report.holds = controller.supervisor().holds();
-  report.lateness = summarize(tick.lateness);
-  report.body = summarize(tick.body);
-  report.device = summarize(tick.device);
-  report.frame_age = summarize(tick.frame_age);
-  const std::vector<ChannelLimits>& limits = controller.limiter().limits();
-  for (std::size_t c = 0; c < limits.size(); ++c) {
-    report.channels.push_back({limits[c].name, controller.limiter().counts()[c], {}});
-  }
-  for (std::size_t i = 0; i < parts_->feeds.size(); ++i) {
-    const CameraFeed& feed = *parts_->feeds[i];
-    report.cameras.push_back(
-        {parts_->cameras[i]->role(), feed.delivered.load(), feed.frozen.load(), feed.losses.load()});
-  }
-  report.robot = parts_->robot->counts();
-  report.rearmed = controller.supervisor().rearmed();
+  RunReport report = report_of(*parts_, ended_ns_, !left_behind_);
   report.realtime = grants_;
-  report.records_lost = parts_->recorder.lost();
-  report.recording = parts_->recorder.recording();
-  report.infer_thread_left_behind = left_behind_;
-  if (!left_behind_) {
-    // Otherwise that thread may still write them.
-    report.inference_counts = parts_->inference->statistics();
-    report.inference = summarize(report.inference_counts.latency);
-    for (std::size_t c = 0; c < limits.size(); ++c) {
-      report.channels[c].admission = parts_->inference->admission().counts()[c];
-    }
-  }
-  if (parts_->health.engine_error.load(std::memory_order_acquire))
-    report.engine_message = parts_->health.engine_message;
-  if (report.duration_s > 0.0) {
-    report.command_rate_hz = static_cast<double>(report.ticks) / report.duration_s;
-    report.action_rate_hz = static_cast<double>(tick.actions) / report.duration_s;
-    report.inference_rate_hz =
-        static_cast<double>(parts_->health.published.load(std::memory_order_acquire)) / report.duration_s;
-  }
   return report;
 }
 

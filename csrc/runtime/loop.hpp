@@ -56,6 +56,11 @@ struct LoopStatus {
   std::uint64_t chunks = 0;  ///< published
 };
 
+LoopStatus status_of(const LoopParts& parts, Nanoseconds until_ns) noexcept;
+
+/// After the tick has ended. Inference is left out where its thread may still be at work.
+RunReport report_of(const LoopParts& parts, Nanoseconds ended_ns, bool inference_ended = true);
+
 /// start() → wait() until it says that the run is over → report(). One loop runs at a time in a process, because the
 /// process's SIGINT and SIGTERM belong to it: the first ramps the arm down, the second stops streaming at once.
 class Loop {

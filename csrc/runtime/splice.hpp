@@ -18,9 +18,9 @@ enum class Splice : std::uint8_t {
 struct Continuation {
   Splice splice = Splice::none;
   std::span<const float> left_over{};  ///< Y, [H · A] normalized; after its last row it holds that row, never zeros
-  std::size_t committed = 0;         ///< d: rows that will have begun before the answer comes
-  std::size_t overlap_end = 0;       ///< e: from this row on the left-over says nothing; d ≤ e ≤ H
-  float guidance_limit = 5.0F;       ///< β, the greatest weight of the guidance; for `guided`
+  std::size_t committed = 0;           ///< d: rows that will have begun before the answer comes
+  std::size_t overlap_end = 0;         ///< e: from this row on the left-over says nothing; d ≤ e ≤ H
+  float guidance_limit = 5.0F;         ///< β, the greatest weight of the guidance; for `guided`
 };
 
 /// W of real-time chunking: 1 on the d committed rows, then c·expm1(c)/expm1(1) with c = (e − i)/(e − d + 1) up to row

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,11 @@ class RobotChannel:
 class Robot:
     @property
     def channels(self) -> list[RobotChannel]: ...
+    @property
+    def paces(self) -> bool: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def counts(self) -> dict[str, int]: ...
     def read(self, now_ns: int) -> tuple[RobotStatus, list[float]]: ...
     def write(self, command: Sequence[float]) -> RobotStatus: ...
 
@@ -39,6 +44,9 @@ class Camera:
 class Strategy:
     sync: Strategy
     async_: Strategy
+    ensemble: Strategy
+    rtc_guided: Strategy
+    rtc_prefix: Strategy
 
 class Interpolation:
     linear: Interpolation
@@ -63,13 +71,19 @@ class ChannelLimits:
         position_max: float,
         velocity: float,
         acceleration: float,
+        jerk: float,
     ) -> None: ...
 
 class Instruction:
     def __init__(self, tokens: Sequence[int], mask: Sequence[int]) -> None: ...
 
 class AdmissionRules:
-    def __init__(self, out_of_bounds: OnViolation, too_fast: OnViolation) -> None: ...
+    def __init__(
+        self, out_of_bounds: OnViolation, too_fast: OnViolation, seam: OnViolation, too_jerky: OnViolation
+    ) -> None: ...
+
+class Workspace:
+    def __init__(self, low_m: tuple[float, float, float], high_m: tuple[float, float, float]) -> None: ...
 
 class RealtimeRequest:
     def __init__(self, priority: int | None, cpu: int | None, lock_memory: bool) -> None: ...
@@ -89,6 +103,10 @@ class LoopConfig:
     dt_s: float
     execute_rows: int
     flow_steps: int
+    max_trained_delay: int
+    guidance_limit: float
+    ensemble_decay: float
+    overlap_share: float
     seed: int
     state: Sequence[StateChannel]
     action: Sequence[ActionChannel]
@@ -101,6 +119,11 @@ class LoopConfig:
     inference_timeout_s: float
     hold_timeout_s: float
     start_timeout_s: float
+    keep_warm_s: float
+    frozen_after: int
+    attended: bool
+    workspace: Workspace | None
+    temperature_limit_c: float
     rejections_to_stop: int
     overruns_per_s_to_stop: int
     realtime: RealtimeRequest
@@ -113,11 +136,53 @@ class Loop:
     def wait(self, timeout_s: float) -> bool: ...
     def request_stop(self) -> None: ...
     def request_drop(self) -> None: ...
+    def request_rearm(self) -> None: ...
     def request_save(self) -> None: ...
     def status(self) -> dict[str, Any]: ...
     def report(self) -> dict[str, Any]: ...
     def records(self) -> dict[str, Any]: ...
 
+class VirtualWorld:
+    delay_s: Callable[[int], float] | None
+    frame_arrives: Callable[[float], bool] | None
+    lost_periods: Callable[[float], int] | None
+    each: Callable[[float], bool] | None
+    frame_rate_hz: float
+    frame_latency_s: float
+
+class VirtualLoop:
+    def __init__(
+        self, config: LoopConfig, robot: Robot, cameras: Sequence[Camera], engine: Engine, world: VirtualWorld
+    ) -> None: ...
+    def run(self, duration_s: float) -> bool: ...
+    def request_stop(self) -> None: ...
+    def request_drop(self) -> None: ...
+    def request_rearm(self) -> None: ...
+    @property
+    def time_s(self) -> float: ...
+    def status(self) -> dict[str, Any]: ...
+    def report(self) -> dict[str, Any]: ...
+    def records(self) -> dict[str, npt.NDArray[Any]]: ...
+
+class Limiter:
+    def __init__(self, limits: Sequence[ChannelLimits], period_s: float) -> None: ...
+    def reset(self, position: Sequence[float]) -> None: ...
+    def follow(self, position: Sequence[float], velocity: Sequence[float], speed_scale: float = 1.0) -> list[float]: ...
+    def brake(self) -> list[float]: ...
+    @property
+    def command(self) -> list[float]: ...
+    @property
+    def at_rest(self) -> bool: ...
+
+def guided_velocity(
+    x: npt.NDArray[np.float32],
+    left_over: npt.NDArray[np.float32],
+    velocity: npt.NDArray[np.float32],
+    committed: int,
+    overlap_end: int,
+    tau: float,
+    limit: float,
+) -> npt.NDArray[np.float32]: ...
 def sample_chunk(
     engine: Engine,
     seed: int,
