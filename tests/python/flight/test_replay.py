@@ -9,9 +9,10 @@ from retain.errors import FlightError
 from retain.flight import read
 from retain.flight.plot_replay import plot_replay
 from retain.flight.replay import replay
+from retain.runtime import Recording
 
 from ..runtime.tiny_policy import CHANNELS, write_tiny_bundle  # noqa: TID252
-from .conftest import DRIFT, Flight
+from .conftest import DRIFT, PATIENT, Flight, fly
 
 
 def test_the_bundle_that_flew_says_the_same_to_the_bit(flight: Flight) -> None:
@@ -80,6 +81,18 @@ def test_an_answer_that_went_on_from_the_chunk_before_is_computed_with_it(flight
 
     assert guided(0.0) < 1e-5
     assert guided(0.1) > 0.01
+
+
+@pytest.mark.parametrize("strategy", ["ensemble", "rtc-guided"])
+def test_every_strategys_answers_are_computed_again_to_the_bit(strategy: str, flight: Flight, tmp_path: Path) -> None:
+    file = tmp_path / "run.mcap"
+    fly(flight.bundle, Recording(file), PATIENT.model_copy(update={"strategy": strategy, "execute_rows": 4}))
+    log = read(file)
+    compared = replay(log, Bundle.open(flight.bundle))
+    assert (len(compared.chunks), compared.left_out) == (len(log.answers), 0)
+    assert max(chunk.largest for chunk in compared.chunks) == 0.0
+    guided = [answer.observation.splice for answer in log.answers].count("guided")
+    assert guided == (len(log.answers) - 1 if strategy == "rtc-guided" else 0)
 
 
 def test_what_was_left_of_a_chunk_means_nothing_to_another_bundle(flight: Flight, tmp_path: Path) -> None:
