@@ -3,6 +3,7 @@
 
 #include "bind/bind_engine.hpp"
 #include "bind/bind_merge.hpp"
+#include "bind/bind_realsense.hpp"
 #include "bind/bind_runtime.hpp"
 #include "bind/translate_errors.hpp"
 
@@ -14,4 +15,5 @@ PYBIND11_MODULE(_core, m) {
   retain::bind::bind_engine(m);
   retain::bind::bind_merge(m);
   retain::bind::bind_runtime(m);
+  retain::bind::bind_realsense(m);
 }
