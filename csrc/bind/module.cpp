@@ -1,6 +1,7 @@
 // The extension module retain._core: one submodule per concept.
 #include <pybind11/pybind11.h>
 
+#include "bind/bind_devices.hpp"
 #include "bind/bind_engine.hpp"
 #include "bind/bind_merge.hpp"
 #include "bind/bind_realsense.hpp"
@@ -15,5 +16,6 @@ PYBIND11_MODULE(_core, m) {
   retain::bind::bind_engine(m);
   retain::bind::bind_merge(m);
   retain::bind::bind_runtime(m);
+  retain::bind::bind_devices(m);
   retain::bind::bind_realsense(m);
 }
