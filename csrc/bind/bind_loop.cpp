@@ -47,6 +47,14 @@ py::list as_list(const std::vector<RealtimeGrant>& grants) {
   return list;
 }
 
+py::dict as_dict(const RecordingReport& recording) {
+  using py::literals::operator""_a;
+  return py::dict("path"_a = recording.path, "error"_a = recording.error, "messages"_a = recording.messages,
+                  "bytes"_a = recording.bytes, "lost_messages"_a = recording.lost_messages,
+                  "crowded_out"_a = recording.crowded_out, "lost_observations"_a = recording.lost_observations,
+                  "lost_frames"_a = recording.lost_frames);
+}
+
 py::dict as_dict(const RunReport& report) {
   using py::literals::operator""_a;
   py::list channels;
@@ -73,7 +81,7 @@ py::dict as_dict(const RunReport& report) {
       "beyond_splice"_a = counts.beyond_splice, "cameras"_a = cameras, "robot"_a = robot, "rearmed"_a = report.rearmed,
       "expired"_a = counts.expired, "stale_episodes"_a = counts.stale_episodes, "channels"_a = channels,
       "realtime"_a = as_list(report.realtime), "records_lost"_a = report.records_lost,
-      "infer_thread_left_behind"_a = report.infer_thread_left_behind);
+      "recording"_a = as_dict(report.recording), "infer_thread_left_behind"_a = report.infer_thread_left_behind);
 }
 
 template <typename T, typename Get>
@@ -155,6 +163,7 @@ void bind_real_loop(py::module_& m) {
       .def("wait", &Loop::wait, py::arg("timeout_s"), py::call_guard<py::gil_scoped_release>(),
            "Wait until the run is over, at most this long; True when it is.")
       .def("request_stop", &Loop::request_stop, "Ramp down within the limits, then end the run.")
+      .def("request_save", &Loop::request_save, "Have the black box written at the run's end, whatever that will be.")
       .def("request_drop", &Loop::request_drop, "Stop streaming commands at once.")
       .def("request_rearm", &Loop::request_rearm, "Go on after a fault in an attended loop, where it is mended.")
       .def("status", [](const Loop& loop) { return as_dict(loop.status()); })

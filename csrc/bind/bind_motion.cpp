@@ -3,9 +3,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
+#include "engine/engine.hpp"
 #include "error.hpp"
+#include "runtime/flow.hpp"
 #include "runtime/limiter.hpp"
 #include "runtime/splice.hpp"
 
@@ -43,6 +47,33 @@ Rows guided(const Rows& x, const Rows& left_over, const Rows& velocity, std::siz
   return changed;
 }
 
+Splice splice_named(const std::string& name) {
+  if (name == "none") return Splice::none;
+  if (name == "guided") return Splice::guided;
+  if (name == "prefix") return Splice::prefix;
+  throw ConfigError("a flow is spliced none, guided or prefix, not " + name);
+}
+
+Rows sampled(Engine& engine, std::uint64_t seed, std::uint64_t stream, std::size_t flow_steps,
+             const std::string& splice, const Rows& left_over, std::size_t committed, std::size_t overlap_end,
+             float guidance_limit) {
+  const EngineInfo& info = engine.info();
+  const Continuation continuation{.splice = splice_named(splice),
+                                  .left_over = flat(left_over),
+                                  .committed = committed,
+                                  .overlap_end = overlap_end,
+                                  .guidance_limit = guidance_limit};
+  if (continuation.splice != Splice::none && (continuation.left_over.size() != info.horizon * info.action_dim ||
+                                              committed > overlap_end || overlap_end > info.horizon)) {
+    throw ConfigError("what is left of a chunk must have the size of a chunk, and 0 ≤ d ≤ e ≤ H");
+  }
+  FlowSampler flow(info.horizon, info.action_dim, flow_steps);
+  Rows chunk({info.horizon, info.action_dim});
+  const std::span<const float> values = flow.sample(engine, seed, stream, continuation);
+  std::copy(values.begin(), values.end(), chunk.mutable_data());
+  return chunk;
+}
+
 }  // namespace
 
 void bind_motion(py::module_& m) {
@@ -77,6 +108,12 @@ void bind_motion(py::module_& m) {
   m.def("guided_velocity", &guided, py::arg("x"), py::arg("left_over"), py::arg("velocity"), py::arg("committed"),
         py::arg("overlap_end"), py::arg("tau"), py::arg("limit"),
         "v' of rtc-guided for one flow step: float32[H, A] in, float32[H, A] out.");
+
+  m.def("sample_chunk", &sampled, py::arg("engine"), py::arg("seed"), py::arg("stream"), py::arg("flow_steps"),
+        py::arg("splice") = "none", py::arg("left_over") = Rows(0), py::arg("committed") = 0,
+        py::arg("overlap_end") = 0, py::arg("guidance_limit") = 0.0F,
+        "The normalized chunk [H, A] that the loop would draw from the engine's last prefix, noise and splice "
+        "included.");
 }
 
 }  // namespace retain::bind

@@ -116,6 +116,14 @@ void bind_configuration(py::module_& m) {
       .def(py::init<std::optional<int>, std::optional<int>, bool>(), py::arg("priority"), py::arg("cpu"),
            py::arg("lock_memory"));
 
+  py::enum_<RecordMode>(m, "RecordMode")
+      .value("off", RecordMode::off)
+      .value("all", RecordMode::all)
+      .value("fault", RecordMode::fault);
+  py::class_<RecordingConfig>(m, "RecordingConfig")
+      .def(py::init<RecordMode, std::string, double, std::map<std::string, std::string>>(), py::arg("mode"),
+           py::arg("path"), py::arg("black_box_s"), py::arg("metadata"));
+
   py::class_<LoopConfig>(m, "LoopConfig", "The loop's configuration; retain.runtime.configuration fills it.")
       .def(py::init<>())
       .def_readwrite("rate_hz", &LoopConfig::rate_hz)
@@ -148,7 +156,8 @@ void bind_configuration(py::module_& m) {
       .def_readwrite("rejections_to_stop", &LoopConfig::rejections_to_stop)
       .def_readwrite("overruns_per_s_to_stop", &LoopConfig::overruns_per_s_to_stop)
       .def_readwrite("realtime", &LoopConfig::realtime)
-      .def_readwrite("log_s", &LoopConfig::log_s);
+      .def_readwrite("log_s", &LoopConfig::log_s)
+      .def_readwrite("recording", &LoopConfig::recording);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "error.hpp"
+#include "runtime/assemble_recording.hpp"
 
 namespace retain {
 
@@ -104,6 +105,7 @@ std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_
   auto parts = std::make_shared<LoopParts>(
       std::move(clock), count_of(config.rate_hz, kHistory_s + config.max_frame_age_s), channels.size(),
       Chunk(info.horizon, channels.size()), count_of(config.rate_hz, kRing_s), count_of(config.rate_hz, config.log_s));
+  parts->recorder.attach(assemble_recording(config, info, channels, gates.limits));
   parts->robot = std::move(robot);
   parts->cameras = in_engine_order(info, cameras);
   parts->engine = std::move(engine);
@@ -145,7 +147,7 @@ std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_
                                                                  .overlap_share = config.overlap_share},
                                                  *parts->clock, *parts->engine, std::move(codec),
                                                  Admission(std::move(gates.limits), config.admission), parts->feeds,
-                                                 parts->history, parts->chunks, parts->health);
+                                                 parts->history, parts->chunks, parts->health, &parts->recorder);
   return parts;
 }
 

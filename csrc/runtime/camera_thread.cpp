@@ -17,6 +17,7 @@ class CameraThread {
  public:
   CameraThread(LoopParts& parts, std::size_t index)
       : parts_(parts),
+        index_(index),
         camera_(*parts.cameras[index]),
         feed_(*parts.feeds[index]),
         frozen_(camera_.noisy() ? parts.frozen_after : 0) {}
@@ -45,6 +46,7 @@ class CameraThread {
         feed_.frozen.fetch_add(1, std::memory_order_relaxed);
         continue;
       }
+      parts_.recorder.offer_frame(index_, frame);
       feed_.frames.publish();
       feed_.delivered.fetch_add(1, std::memory_order_release);
       if (lost_) find();
@@ -85,6 +87,7 @@ class CameraThread {
   }
 
   LoopParts& parts_;
+  std::size_t index_;
   Camera& camera_;
   CameraFeed& feed_;
   FrozenWatch frozen_;

@@ -205,6 +205,7 @@ void Controller::record(const Wake& wake, Reaction reaction) noexcept {
   record_.row = static_cast<std::uint32_t>(target_.row);
   record_.state = supervisor_.state();
   record_.reaction = reaction;
+  record_.cause = supervisor_.cause();
   record_.measured = robot_state_.position;
   if (valid(chunk)) {
     const std::span<const double> policy = chunk.policy_row(target_.row);

@@ -7,7 +7,7 @@ namespace retain {
 
 Inference::Inference(InferenceConfig config, Clock& clock, Engine& engine, ActionCodec codec, Admission admission,
                      std::vector<std::unique_ptr<CameraFeed>>& feeds, const MotionHistory& history,
-                     TripleBuffer<Chunk>& chunks, InferenceHealth& health)
+                     TripleBuffer<Chunk>& chunks, InferenceHealth& health, Recorder* recorder)
     : config_(std::move(config)),
       clock_(clock),
       engine_(engine),
@@ -17,6 +17,7 @@ Inference::Inference(InferenceConfig config, Clock& clock, Engine& engine, Actio
       history_(history),
       chunks_(chunks),
       health_(health),
+      recorder_(recorder),
       flow_(config_.schedule.horizon, codec_.action_channels(), config_.flow_steps),
       ensemble_(config_.ensemble_decay),
       state_(codec_.state_channels()),
@@ -133,6 +134,7 @@ void Inference::complete() noexcept {
       // that nobody planned for this moment. Hold, and ask again.
       ++statistics_.expired;
       next_observation_ns_ = observed_ns_ + 1;
+      record(Outcome::expired);
     } else {
       publish(judge());
     }
@@ -148,9 +150,9 @@ void Inference::complete() noexcept {
 
 void Inference::compute() {
   engine_.prefix(input_);
-  const std::span<const float> normalized = flow_.sample(engine_, config_.seed, chunk_id_, continuation_);
+  answer_ = flow_.sample(engine_, config_.seed, chunk_id_, continuation_);
   Chunk& chunk = chunks_.back();
-  codec_.decode_action(normalized, observed_.measured, chunk.policy);
+  codec_.decode_action(answer_, observed_.measured, chunk.policy);
   chunk.planned = chunk.policy;
   chunk.dt_ns = config_.schedule.dt_ns;
   chunk.id = chunk_id_;
@@ -200,6 +202,7 @@ void Inference::publish(Verdict verdict) {
     // The old chunk goes on; ask again from the next frame.
     next_observation_ns_ = observed_ns_ + 1;
     health_.rejected_in_a_row.fetch_add(1, std::memory_order_acq_rel);
+    record(Outcome::rejected);
     return;
   }
   const Nanoseconds now_ns = clock_.now_ns();
@@ -215,9 +218,40 @@ void Inference::publish(Verdict verdict) {
   next_observation_ns_ = config_.schedule.next_observation_ns(observed_ns_, chunk.start_ns);
   running_ = chunk;
   if (config_.schedule.strategy == Strategy::ensemble) ensemble_.keep(chunk);
+  record(Outcome::published);
   chunks_.publish();
   ++statistics_.published;
   health_.published.fetch_add(1, std::memory_order_acq_rel);
+}
+
+void Inference::record(Outcome outcome) noexcept {
+  ObservationRecord* record = recorder_ == nullptr ? nullptr : recorder_->claim_observation();
+  if (record == nullptr) return;
+  record->asked_ns = asked_ns_;
+  record->answered_ns = clock_.now_ns();
+  for (std::size_t i = 0; i < feeds_.size(); ++i) {
+    const Frame& frame = feeds_[i]->frames.front();
+    record->images[i].sensor_time_ns = frame.sensor_time_ns;
+    record->images[i].number = frame.number;
+    std::copy(frame.rgb.begin(), frame.rgb.end(), record->images[i].rgb.begin());
+  }
+  std::copy(state_.begin(), state_.end(), record->state.begin());
+  record->measured = observed_.measured;
+  record->seed = config_.seed;
+  record->stream = chunk_id_;
+  record->flow_steps = static_cast<std::uint32_t>(config_.flow_steps);
+  record->strategy = to_string(config_.schedule.strategy);
+  record->execute_rows = static_cast<std::uint32_t>(config_.schedule.execute_rows);
+  record->splice = continuation_.splice;
+  record->committed_rows = static_cast<std::uint32_t>(continuation_.committed);
+  record->overlap_end = static_cast<std::uint32_t>(continuation_.overlap_end);
+  record->guidance_limit = continuation_.guidance_limit;
+  record->left_over_values = static_cast<std::uint32_t>(continuation_.left_over.size());
+  std::copy(continuation_.left_over.begin(), continuation_.left_over.end(), record->left_over.begin());
+  std::copy(answer_.begin(), answer_.end(), record->answer.begin());
+  record->outcome = outcome;
+  record->chunk = chunks_.back();  // of the same size: nothing is allocated
+  recorder_->publish_observation();
 }
 
 }  // namespace retain

@@ -19,6 +19,7 @@
 #include "runtime/latency_window.hpp"
 #include "runtime/motion_history.hpp"
 #include "runtime/overlap.hpp"
+#include "runtime/recorder.hpp"
 #include "runtime/schedule.hpp"
 
 namespace retain {
@@ -73,7 +74,7 @@ class Inference {
  public:
   Inference(InferenceConfig config, Clock& clock, Engine& engine, ActionCodec codec, Admission admission,
             std::vector<std::unique_ptr<CameraFeed>>& feeds, const MotionHistory& history, TripleBuffer<Chunk>& chunks,
-            InferenceHealth& health);
+            InferenceHealth& health, Recorder* recorder = nullptr);
 
   /// Runs the engine on black pictures: once for its first-time costs, which count nowhere (a warm-up spike poisoned
   /// lerobot's delay estimate for good: #4223), then a few times for a first idea of its latency.
@@ -116,6 +117,7 @@ class Inference {
   [[nodiscard]] Verdict judge() noexcept;
   [[nodiscard]] ChannelValues origin_of(const Chunk& chunk) const noexcept;
   void publish(Verdict verdict);
+  void record(Outcome outcome) noexcept;
 
   InferenceConfig config_;
   Clock& clock_;
@@ -126,6 +128,7 @@ class Inference {
   const MotionHistory& history_;
   TripleBuffer<Chunk>& chunks_;
   InferenceHealth& health_;
+  Recorder* recorder_;
   FlowSampler flow_;
   LatencyWindow latency_;
   Ensemble ensemble_;
@@ -133,6 +136,7 @@ class Inference {
   std::vector<std::vector<std::uint8_t>> black_;
   PolicyInput input_;
   std::vector<float> state_;
+  std::span<const float> answer_;  // of the flow, until its next call
   std::vector<std::uint64_t> last_number_;
   Motion observed_;
   Nanoseconds observed_ns_ = 0;

@@ -88,6 +88,9 @@ class Loop {
   void request_rearm() noexcept { parts_->requests.rearm.store(true, std::memory_order_release); }
   void request_drop() noexcept { parts_->requests.drop.store(true, std::memory_order_release); }
 
+  /// Has the black box written at the run's end, whatever that will be.
+  void request_save() noexcept { parts_->recorder.request_save(); }
+
   [[nodiscard]] LoopStatus status() const noexcept;
 
   /// @throw ConfigError before the run is over

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "record/recording.hpp"
 #include "runtime/action_codec.hpp"
 #include "runtime/admission.hpp"
 #include "runtime/inference.hpp"
@@ -53,6 +54,7 @@ struct LoopConfig {
 
   RealtimeRequest realtime;
   double log_s = 0.0;  ///< how much of the run's end the flight record keeps
+  RecordingConfig recording;
 };
 
 }  // namespace retain

@@ -64,7 +64,7 @@ void run_recorder(std::shared_ptr<LoopParts> parts) {
     parts->recorder.drain();
     parts->clock->sleep_until(parts->clock->now_ns() + kRecorderPollNs);
   }
-  parts->recorder.drain();
+  parts->recorder.finish();
 }
 
 }  // namespace retain

@@ -61,6 +61,7 @@ RunReport report_of(const LoopParts& parts, Nanoseconds ended_ns, bool inference
   }
   report.robot = parts.robot->counts();
   report.records_lost = parts.recorder.lost();
+  report.recording = parts.recorder.recording();
   report.infer_thread_left_behind = !inference_ended;
   if (inference_ended) {
     report.inference_counts = parts.inference->statistics();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "record/recording.hpp"
 #include "runtime/controller.hpp"
 #include "runtime/inference.hpp"
 #include "runtime/realtime.hpp"
@@ -61,6 +62,7 @@ struct RunReport {
   std::uint64_t rearmed = 0;
   std::vector<RealtimeGrant> realtime;
   std::uint64_t records_lost = 0;
+  RecordingReport recording;
   bool infer_thread_left_behind = false;  ///< the engine did not come back; the process should end
 };
 

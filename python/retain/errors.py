@@ -59,6 +59,10 @@ class DeviceError(RetainError):
     """A robot or camera cannot be opened, or stopped answering."""
 
 
+class FlightError(RetainError):
+    """A flight's file is not one, holds too little for what was asked, or was written by another policy."""
+
+
 class ConfigError(RetainError):
     """A configuration is impossible; the message holds the numbers."""
 

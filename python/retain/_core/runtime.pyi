@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -90,6 +90,14 @@ class Workspace:
 class RealtimeRequest:
     def __init__(self, priority: int | None, cpu: int | None, lock_memory: bool) -> None: ...
 
+class RecordMode:
+    off: RecordMode
+    all: RecordMode
+    fault: RecordMode
+
+class RecordingConfig:
+    def __init__(self, mode: RecordMode, path: str, black_box_s: float, metadata: Mapping[str, str]) -> None: ...
+
 class LoopConfig:
     rate_hz: float
     duration_s: float
@@ -122,6 +130,7 @@ class LoopConfig:
     overruns_per_s_to_stop: int
     realtime: RealtimeRequest
     log_s: float
+    recording: RecordingConfig
 
 class Loop:
     def __init__(self, config: LoopConfig, robot: Robot, cameras: Sequence[Camera], engine: Engine) -> None: ...
@@ -130,6 +139,7 @@ class Loop:
     def request_stop(self) -> None: ...
     def request_drop(self) -> None: ...
     def request_rearm(self) -> None: ...
+    def request_save(self) -> None: ...
     def status(self) -> dict[str, Any]: ...
     def report(self) -> dict[str, Any]: ...
     def records(self) -> dict[str, Any]: ...
@@ -174,6 +184,17 @@ def guided_velocity(
     overlap_end: int,
     tau: float,
     limit: float,
+) -> npt.NDArray[np.float32]: ...
+def sample_chunk(
+    engine: Engine,
+    seed: int,
+    stream: int,
+    flow_steps: int,
+    splice: str = "none",
+    left_over: npt.NDArray[np.float32] = ...,
+    committed: int = 0,
+    overlap_end: int = 0,
+    guidance_limit: float = 0.0,
 ) -> npt.NDArray[np.float32]: ...
 def benchmark_tick(joints: int, rate_hz: float, duration_s: float, realtime: RealtimeRequest) -> dict[str, Any]: ...
 

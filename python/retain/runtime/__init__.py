@@ -7,6 +7,7 @@ from retain.runtime.flight_record import FlightRecord
 from retain.runtime.loop import Devices, Run, Status, run_bundle
 from retain.runtime.profile import CameraProfile, ChannelProfile, RobotProfile
 from retain.runtime.python_devices import PythonCamera, PythonDevices, PythonRobot, open_python_devices
+from retain.runtime.recording import Recording
 from retain.runtime.report import RunReport
 from retain.runtime.script import run_script
 from retain.runtime.virtual import World, simulate_bundle
@@ -22,6 +23,7 @@ __all__ = [
     "PythonDevices",
     "PythonRobot",
     "Realtime",
+    "Recording",
     "RobotProfile",
     "Run",
     "RunConfiguration",

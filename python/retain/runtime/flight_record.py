@@ -1,12 +1,15 @@
 """The end of a run, tick by tick: what the policy said, what was planned, what was sent, what was measured."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+
+from retain.errors import FlightError
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -49,6 +52,21 @@ class FlightRecord:
         plain = dict(arrays)
         time_s = plain.pop("time_s")
         return cls(channels=channels, states=states, time_s=time_s - time_s[0] if len(time_s) else time_s, **plain)
+
+    @classmethod
+    def load(cls, path: Path) -> "FlightRecord":
+        """Read what `save` wrote.
+
+        Raises:
+            FlightError: It is another file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays: dict[str, Any] = {field.name: file[field.name] for field in fields(cls)}
+        except (OSError, KeyError, ValueError, BadZipFile) as error:
+            raise FlightError(f"{path} is no flight record ({error}); make one with `retain run --save-log`") from error
+        names = {name: tuple(arrays[name].tolist()) for name in ("channels", "states")}
+        return cls(**{**arrays, **names})
 
     def save(self, path: Path) -> None:
         """Write the arrays as one .npz file, names included."""

@@ -12,6 +12,7 @@ from retain.runtime.configuration import RunConfiguration, loop_config
 from retain.runtime.fit import check_fit
 from retain.runtime.flight_record import FlightRecord
 from retain.runtime.profile import RobotProfile
+from retain.runtime.recording import Recording, recording_config
 from retain.runtime.report import RunReport, report_from_core
 
 WATCH_PERIOD_S = 0.05
@@ -64,6 +65,7 @@ def run_bundle(
     *,
     engine: engine_core.Engine | None = None,
     watch: Watch | None = None,
+    recording: Recording | None = None,
 ) -> Run:
     """Let a bundle's policy drive a robot until the task is done, the time is over, or something stops it.
 
@@ -77,6 +79,7 @@ def run_bundle(
         engine: An engine that was opened on the bundle and passed its golden check; None opens ONNX Runtime on one
             CPU thread.
         watch: Looks on, and says when the task is done. Without it success is not judged.
+        recording: A file to record the run into. A disk that fails does not stop the run; the report says so.
 
     Raises:
         BundleError: The bundle does not fit the robot; the message shows the differences in two columns.
@@ -86,6 +89,15 @@ def run_bundle(
     """
     configuration = configuration or RunConfiguration()
     config, engine = prepare(bundle, devices, instruction, configuration, engine)
+    if recording is not None:
+        config.recording = recording_config(
+            recording,
+            bundle,
+            instruction=instruction,
+            strategy=configuration.strategy,
+            robot=devices.profile.name,
+            engine=engine.info.description,
+        )
     return run_loop(config, devices, engine, strategy=configuration.strategy, watch=watch)
 
 

@@ -58,6 +58,31 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class RecordingCounts:
+    """What became of the run's file.
+
+    Attributes:
+        path: The file; empty where none was written.
+        error: Why the file ends before the run; empty while all was well.
+        messages: Written.
+        bytes: Written.
+        lost_messages: That came after the error.
+        crowded_out: That left the black box before their time, for want of memory.
+        lost_observations: That found the recorder behind.
+        lost_frames: The same.
+    """
+
+    path: str
+    error: str
+    messages: int
+    bytes: int
+    lost_messages: int
+    crowded_out: int
+    lost_observations: int
+    lost_frames: int
+
+
+@dataclass(frozen=True)
 class RunReport:
     """A finished run.
 
@@ -122,6 +147,7 @@ class RunReport:
     rearmed: int
     realtime: tuple[Grant, ...]
     records_lost: int
+    recording: RecordingCounts
     infer_thread_left_behind: bool
 
     @property
@@ -149,6 +175,7 @@ def report_from_core(
     parts["channels"] = tuple(ChannelCounts(**channel) for channel in values["channels"])
     parts["cameras"] = tuple(CameraCounts(**camera) for camera in values["cameras"])
     parts["realtime"] = tuple(Grant(**grant) for grant in values["realtime"])
+    parts["recording"] = RecordingCounts(**values["recording"])
     said = {
         "engine": engine,
         "strategy": strategy,
@@ -212,9 +239,22 @@ def report_rows(report: RunReport) -> list[tuple[str, str]]:
         rows.append(("device", report.device_message))
     if report.records_lost:
         rows.append(("flight record", f"{report.records_lost} ticks lost"))
+    if report.recording.path or report.recording.error:
+        rows.append(("recording", _recorded(report.recording)))
     if report.infer_thread_left_behind:
         rows.append(("inference thread", "did not come back from the engine"))
     return rows
+
+
+def _recorded(recording: RecordingCounts) -> str:
+    text = f"{recording.messages} messages, {recording.bytes / 1e6:.1f} MB in {recording.path or 'no file'}"
+    if recording.error:
+        text += f"; BROKEN OFF: {recording.error}, {recording.lost_messages} messages lost"
+    if behind := recording.lost_observations + recording.lost_frames:
+        text += f"; {behind} observations and frames lost to a slow disk"
+    if recording.crowded_out:
+        text += f"; {recording.crowded_out} messages left the black box early for want of memory"
+    return text
 
 
 def _success(report: RunReport) -> str:
