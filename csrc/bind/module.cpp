@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 
 #include "bind/bind_engine.hpp"
+#include "bind/bind_feetech.hpp"
 #include "bind/bind_merge.hpp"
 #include "bind/bind_runtime.hpp"
 #include "bind/translate_errors.hpp"
@@ -14,4 +15,5 @@ PYBIND11_MODULE(_core, m) {
   retain::bind::bind_engine(m);
   retain::bind::bind_merge(m);
   retain::bind::bind_runtime(m);
+  retain::bind::bind_feetech(m);
 }

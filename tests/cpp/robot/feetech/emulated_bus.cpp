@@ -281,7 +281,6 @@ Bytes EmulatedBus::spoil(std::vector<Bytes> answers) {
   // An adapter that stalls hands everything over afterwards, in order.
   if (stalled_ == 0 && std::uniform_real_distribution<>()(random_) < faults_.rate / 10.0) stalled_ = 1 + draw(5);
   if (stalled_ > 0 && --stalled_ > 0) {
-    faulty_ += line.size();
     late_.insert(late_.begin(), line.begin(), line.end());
     return {};
   }

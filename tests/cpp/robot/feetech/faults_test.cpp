@@ -51,6 +51,7 @@ void survive(int channels, std::uint64_t packets, std::uint64_t seed) {
   config.margin_s = 3e-4;
   FeetechRobot robot(config);
   robot.start();
+  bus.with_all([](EmulatedServo& servo) { servo.shown_ns[static_cast<std::size_t>(servo.word(56))] = monotonic_ns(); });
   std::mt19937_64 random(seed);
   bus.set_step(3);
   RobotState state;
@@ -72,7 +73,7 @@ void survive(int channels, std::uint64_t packets, std::uint64_t seed) {
     std::size_t i = 0;
     bus.with_all([&](const EmulatedServo& servo) {
       const int counts = to_counts(servo.motor, state.position[i++]);
-      if (servo.shown_ns[static_cast<std::size_t>(counts)] == 0 && status == RobotStatus::ok && fresh > 50) ++invented;
+      if (servo.shown_ns[static_cast<std::size_t>(counts)] == 0) ++invented;
     });
   }
   CHECK(invented == 0);
@@ -98,30 +99,31 @@ TEST_CASE("100 000 faulty packets: no invented measurement, no goal outside, no 
 }
 
 TEST_CASE("bursts that keep a valid checksum stay within what a servo can do") {
-  const std::vector<Motor> motors = many_motors(6);
+  // One servo, so that the state's time is its own.
+  const std::vector<Motor> motors = {{"joint", 1, Unit::radians, 0, 0, 0, 4095}};
   EmulatedBus bus(motors);
   FeetechConfig config = config_for(bus, motors);
   config.margin_s = 3e-4;
   FeetechRobot robot(config);
   robot.start();
-  bus.set_faults({.rate = 0.7, .bursts = true, .seed = 5});
+  bus.set_faults({.rate = 0.8, .bursts = true, .seed = 5});
   RobotState last;
   REQUIRE(soon([&] { return robot.read(monotonic_ns(), last) == RobotStatus::ok; }));
-  std::array<std::int64_t, 6> changed_ns{};
-  changed_ns.fill(monotonic_ns());
   while (bus.faulty_packets() < 20'000) {
-    RobotState state = last;
+    RobotState state;
     const RobotStatus status = robot.read(monotonic_ns(), state);
-    REQUIRE(status != RobotStatus::rejected);
-    if (status == RobotStatus::stopped) robot.start();  // a burst may look like an overload: the arm stops, rightly
-    const std::int64_t now_ns = monotonic_ns();
-    for (std::size_t i = 0; i < 6; ++i) {
-      REQUIRE(std::isfinite(state.position[i]));
-      REQUIRE(state.position[i] >= to_unit(motors[i], 0));
-      REQUIRE(state.position[i] <= to_unit(motors[i], 4095));
-    }
+    const double elapsed_s = static_cast<double>(monotonic_ns() - last.time_ns) * 1e-9;
+    const int counts = to_counts(motors[0], state.position[0]);
+    const int moved = std::abs(counts - to_counts(motors[0], last.position[0]));
+    REQUIRE(to_unit(motors[0], counts) == state.position[0]);
+    REQUIRE(std::min(moved, 4096 - moved) <= config.max_counts_per_s * elapsed_s + 16.0);
     last = state;
-    changed_ns.fill(now_ns);
+    if (status != RobotStatus::stopped) continue;
+    // A burst may look like an overload: the arm stops, rightly.
+    bus.set_faults({.rate = 0.0, .bursts = true, .seed = 5});
+    robot.start();
+    REQUIRE(soon([&] { return robot.read(monotonic_ns(), last) == RobotStatus::ok; }));
+    bus.set_faults({.rate = 0.8, .bursts = true, .seed = 5});
   }
 }
 
