@@ -24,7 +24,7 @@ void bind_feetech(py::module_& parent) {
   py::enum_<Unit>(m, "Unit").value("radians", Unit::radians).value("ratio", Unit::ratio);
   py::class_<Motor>(m, "Motor", "One servo, as LeRobot's calibration file describes it.")
       .def(py::init<std::string, std::uint8_t, Unit, int, int, int, int>(), py::kw_only(), py::arg("name"),
-           py::arg("id"), py::arg("unit"), py::arg("drive_mode"), py::arg("homing_offset"), py::arg("range_min"),
+           py::arg("servo_id"), py::arg("unit"), py::arg("drive_mode"), py::arg("homing_offset"), py::arg("range_min"),
            py::arg("range_max"))
       .def("to_unit", &feetech::to_unit, py::arg("counts"), "Counts in the channel's unit.")
       .def("to_counts", &feetech::to_counts, py::arg("value"),

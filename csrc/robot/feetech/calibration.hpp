@@ -23,9 +23,9 @@ struct Motor {
   int range_max = 0;
 };
 
-/// How far outside its range a joint may be found at the start: the range was recorded by hand, and an arm that rests
-/// against its stop stands a degree beyond. Goals are always inside.
-inline constexpr int kRestCounts = 20;
+/// How far outside its range a joint may be found at the start: the range was recorded by hand, and a loaded STS3215
+/// gives way by 20 to 30 counts (https://github.com/TheRobotStudio/SO-ARM100/issues/134). Goals are always inside.
+inline constexpr int kRestCounts = 40;
 
 /// Radians: (counts − (range_min + range_max) / 2) · 2π / 4095, LeRobot's degrees in SI. Ratio: its 0 … 100 % over 100,
 /// which it bounds at both ends.

@@ -277,7 +277,7 @@ TEST_CASE("start() says what is wrong, and with which servo") {
   SUBCASE("a joint outside its range") {
     bus.with(3, [](EmulatedServo& servo) { servo.set_word(56, servo.motor.range_max + kRestCounts + 1); });
     FeetechRobot robot(config);
-    CHECK(has(refusal(robot), "stands at 3131, outside its range 901 to 3110"));
+    CHECK(has(refusal(robot), "stands at 3151, outside its range 901 to 3110"));
   }
   bus.with_all([](const EmulatedServo& servo) { CHECK(servo.registers[40] == 0); });  // nothing was powered
 }
