@@ -27,7 +27,7 @@ SKILLS = (
 )
 """In the order in which they are learnt."""
 
-SEEDS = (0, 1)
+SEEDS = (0, 1, 2)
 
 ALPHA = 0.7
 """Of every merge, taken from a pilot on the first skill before this experiment was run."""

@@ -45,10 +45,6 @@ void bind_feetech(py::module_& parent) {
            py::arg("port"), py::arg("motors"), py::kw_only(), py::arg("baud_rate") = FeetechConfig().baud_rate,
            py::arg("margin_s") = FeetechConfig().margin_s,
            py::arg("torque_off_at_stop") = FeetechConfig().torque_off_at_stop)
-      .def("start", &FeetechRobot::start, py::call_guard<py::gil_scoped_release>(),
-           "Open the port, check the servos against the calibration, let them hold where they stand.")
-      .def("stop", &FeetechRobot::stop, py::call_guard<py::gil_scoped_release>(),
-           "Close the port. The servos hold their last goal.")
       .def("drop", &FeetechRobot::drop, "Send nothing any more.")
       .def(
           "measure",
@@ -64,15 +60,7 @@ void bind_feetech(py::module_& parent) {
                                                    "position"_a = std::vector<double>(state.position.begin(), end),
                                                    "temperature_c"_a = state.temperature_c, "load"_a = state.load));
           },
-          py::arg("now_ns"), "(status, {time_ns, position, temperature_c, load}) at a time of CLOCK_MONOTONIC.")
-      .def(
-          "counts",
-          [](const FeetechRobot& robot) {
-            py::dict counts;
-            for (const RobotCount& count : robot.counts()) counts[py::str(count.what)] = count.count;
-            return counts;
-          },
-          "What went wrong on the way to the servos, of the run or, after stop(), of the last one.");
+          py::arg("now_ns"), "(status, {time_ns, position, temperature_c, load}) at a time of CLOCK_MONOTONIC.");
 }
 
 }  // namespace retain::bind

@@ -47,6 +47,10 @@ class Camera {
   [[nodiscard]] virtual CameraStatus grab(Frame& frame) noexcept = 0;
 
   virtual void close() noexcept = 0;
+
+  /// Whether two pictures of one scene always differ, as a real sensor's do: then pictures that repeat mean a frozen
+  /// camera, whatever their numbers and time stamps say.
+  [[nodiscard]] virtual bool noisy() const noexcept { return true; }
 };
 
 }  // namespace retain

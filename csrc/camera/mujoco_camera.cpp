@@ -66,8 +66,8 @@ MujocoCamera::MujocoCamera(std::shared_ptr<const mujoco::Library> library, const
       simulation_(std::make_unique<mujoco::Simulation>(std::move(library), xml)),
       snapshots_(std::move(snapshots)),
       camera_(simulation_->id(mjOBJ_CAMERA, spec.camera, "camera")) {
-  if (spec.height == 0 || spec.width == 0 || !(spec.rate_hz > 0.0)) {
-    throw DeviceError("camera " + spec.role + " needs a positive size and rate");
+  if (spec.height == 0 || spec.width == 0 || !(spec.rate_hz >= 0.0)) {
+    throw DeviceError("camera " + spec.role + " needs a positive size, and a rate of 0 or more");
   }
 }
 
@@ -79,10 +79,12 @@ void MujocoCamera::open() {
 }
 
 CameraStatus MujocoCamera::grab(Frame& frame) noexcept {
-  using Seconds = std::chrono::duration<double>;
-  const auto period = std::chrono::duration_cast<std::chrono::steady_clock::duration>(Seconds(1.0 / spec_.rate_hz));
-  due_ = std::max(due_ + period, std::chrono::steady_clock::now());
-  std::this_thread::sleep_until(due_);
+  if (spec_.rate_hz > 0.0) {
+    using Seconds = std::chrono::duration<double>;
+    const auto period = std::chrono::duration_cast<std::chrono::steady_clock::duration>(Seconds(1.0 / spec_.rate_hz));
+    due_ = std::max(due_ + period, std::chrono::steady_clock::now());
+    std::this_thread::sleep_until(due_);
+  }
   if (!renderer_) return CameraStatus::lost;
   if (!snapshots_->update()) return CameraStatus::timeout;
   const mujoco::Snapshot& snapshot = snapshots_->front();

@@ -17,7 +17,7 @@ struct MujocoCameraSpec {
   std::string camera;  ///< the scene's name for it
   std::size_t height = 0;
   std::size_t width = 0;
-  double rate_hz = 30.0;
+  double rate_hz = 30.0;  ///< 0: a picture whenever it is asked for, without waiting (for virtual time)
 };
 
 /// Shadows and reflections are off, as in retain.sim.rendering: the policy must see here what it saw in training.
@@ -36,6 +36,7 @@ class MujocoCamera final : public Camera {
   void open() override;
   [[nodiscard]] CameraStatus grab(Frame& frame) noexcept override;
   void close() noexcept override;
+  [[nodiscard]] bool noisy() const noexcept override { return false; }
 
  private:
   struct Renderer;

@@ -19,6 +19,7 @@ class TripleBuffer {
 
   /// Writer: the slot to fill. It holds an old value.
   [[nodiscard]] T& back() noexcept { return slots_[back_]; }
+  [[nodiscard]] const T& back() const noexcept { return slots_[back_]; }
 
   /// Writer: make back() the newest value.
   void publish() noexcept {

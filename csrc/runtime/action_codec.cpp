@@ -31,6 +31,7 @@ ActionCodec::ActionCodec(const std::vector<StateChannel>& state, const std::vect
   std::vector<bool> commanded(robot.size(), false);
   for (const ActionChannel& channel : action) {
     const std::size_t index = find_by_name(robot, channel.name, "action");
+    if (channel.scale == 0.0) throw ConfigError("action channel " + channel.name + " has the scale 0");
     if (commanded[index]) throw ConfigError("the policy commands channel " + channel.name + " twice");
     commanded[index] = true;
     action_.push_back({index, channel.offset, channel.scale, channel.delta});
@@ -56,6 +57,19 @@ void ActionCodec::decode_action(std::span<const float> normalized, const Channel
       const double value = channel.offset + channel.scale * static_cast<double>(normalized[row * action_.size() + i]);
       values[row * robot_channels_ + channel.robot_index] =
           channel.delta ? value + measured[channel.robot_index] : value;
+    }
+  }
+}
+
+void ActionCodec::encode_action(std::span<const double> values, const ChannelValues& measured,
+                                std::span<float> normalized) const noexcept {
+  const std::size_t rows = values.size() / robot_channels_;
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t i = 0; i < action_.size(); ++i) {
+      const Affine& channel = action_[i];
+      const double value = values[row * robot_channels_ + channel.robot_index];
+      const double physical = channel.delta ? value - measured[channel.robot_index] : value;
+      normalized[row * action_.size() + i] = static_cast<float>((physical - channel.offset) / channel.scale);
     }
   }
 }

@@ -47,6 +47,14 @@ class ActionCodec {
   void decode_action(std::span<const float> normalized, const ChannelValues& measured,
                      std::span<double> values) const noexcept;
 
+  /// The inverse of decode_action, for rows of the running chunk that a new one goes on from: kept in absolute robot
+  /// units, they are put into the frame of the *new* observation (strands #779 kept deltas in the old one).
+  /// @param values [rows · robot channels]
+  /// @param measured at the new observation
+  /// @param normalized [rows · action channels], written
+  void encode_action(std::span<const double> values, const ChannelValues& measured,
+                     std::span<float> normalized) const noexcept;
+
   [[nodiscard]] std::size_t state_channels() const noexcept { return state_.size(); }
   [[nodiscard]] std::size_t action_channels() const noexcept { return action_.size(); }
 

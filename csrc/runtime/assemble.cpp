@@ -69,6 +69,15 @@ void check_sizes(const LoopConfig& config, const EngineInfo& info) {
   fit("action channels", config.action.size(), info.action_dim);
   fit("tokens", config.instruction.tokens.size(), info.max_tokens);
   fit("mask entries", config.instruction.mask.size(), info.max_tokens);
+  const auto within = [](const char* what, double value, double low, double high) {
+    if (!(value >= low && value <= high)) {
+      throw ConfigError(std::string(what) + " is " + std::to_string(value) + ", expected " + std::to_string(low) +
+                        " to " + std::to_string(high));
+    }
+  };
+  within("the guidance limit", config.guidance_limit, 0.0, 1e3);
+  within("the ensemble's decay", config.ensemble_decay, 0.0, 1e3);
+  within("the new chunk's share of an overlap", config.overlap_share, 0.0, 1.0);
   if (!std::isfinite(config.rate_hz) || config.rate_hz < 1.0 || config.rate_hz > 10'000.0) {
     throw ConfigError("a tick rate of " + std::to_string(config.rate_hz) + " Hz is outside 1 to 10000");
   }
@@ -76,22 +85,25 @@ void check_sizes(const LoopConfig& config, const EngineInfo& info) {
 
 }  // namespace
 
-std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> robot,
-                               const std::vector<std::shared_ptr<Camera>>& cameras, std::shared_ptr<Engine> engine) {
+std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_ptr<Clock> clock,
+                                          std::shared_ptr<Robot> robot,
+                                          const std::vector<std::shared_ptr<Camera>>& cameras,
+                                          std::shared_ptr<Engine> engine) {
   const EngineInfo& info = engine->info();
   check_sizes(config, info);
   const Schedule schedule{.strategy = config.strategy,
                           .horizon = info.horizon,
                           .execute_rows = config.execute_rows,
-                          .dt_ns = to_ns(config.dt_s)};
+                          .dt_ns = to_ns(config.dt_s),
+                          .max_trained_delay = config.max_trained_delay};
   check_schedule(schedule);
   const std::vector<RobotChannel>& channels = robot->channels();
   ActionCodec codec(config.state, config.action, channels);
   Gates gates = in_robot_order(config, channels);
 
-  auto parts = std::make_shared<LoopParts>(count_of(config.rate_hz, kHistory_s + config.max_frame_age_s),
-                                           channels.size(), Chunk(info.horizon, channels.size()),
-                                           count_of(config.rate_hz, kRing_s), count_of(config.rate_hz, config.log_s));
+  auto parts = std::make_shared<LoopParts>(
+      std::move(clock), count_of(config.rate_hz, kHistory_s + config.max_frame_age_s), channels.size(),
+      Chunk(info.horizon, channels.size()), count_of(config.rate_hz, kRing_s), count_of(config.rate_hz, config.log_s));
   parts->robot = std::move(robot);
   parts->cameras = in_engine_order(info, cameras);
   parts->engine = std::move(engine);
@@ -100,29 +112,47 @@ std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> 
   parts->period_ns = to_ns(1.0 / config.rate_hz);
   parts->start_timeout_ns = to_ns(config.start_timeout_s);
   parts->inference_timeout_ns = to_ns(config.inference_timeout_s);
+  parts->keep_warm_ns = to_ns(config.keep_warm_s);
+  parts->frozen_after = config.frozen_after;
 
   const SupervisorLimits supervisor{.hold_timeout_ns = to_ns(config.hold_timeout_s),
                                     .first_chunk_timeout_ns = to_ns(config.start_timeout_s),
                                     .inference_timeout_ns = to_ns(config.inference_timeout_s),
                                     .state_timeout_ns = to_ns(config.state_timeout_s),
                                     .rejections = config.rejections_to_stop,
-                                    .overruns_per_s = config.overruns_per_s_to_stop};
-  parts->controller = std::make_unique<Controller>(ControllerConfig{.period_ns = parts->period_ns,
-                                                                    .duration_ns = to_ns(config.duration_s),
-                                                                    .limits = gates.limits,
-                                                                    .following_error = std::move(gates.following_error),
-                                                                    .supervisor = supervisor},
-                                                   parts->clock, *parts->robot, parts->chunks, parts->health,
-                                                   parts->requests, parts->history, parts->recorder);
+                                    .overruns_per_s = config.overruns_per_s_to_stop,
+                                    .attended = config.attended};
+  parts->controller = std::make_unique<Controller>(
+      ControllerConfig{.period_ns = parts->period_ns,
+                       .duration_ns = to_ns(config.duration_s),
+                       .limits = gates.limits,
+                       .following_error = std::move(gates.following_error),
+                       .supervisor = supervisor,
+                       .workspace = config.workspace,
+                       .temperature_limit_c = config.temperature_limit_c},
+      *parts->clock, *parts->robot,
+      Exchange{parts->chunks, parts->health, parts->requests, parts->surroundings, parts->history, parts->recorder});
+  std::vector<Interpolation> interpolation;
+  for (const ChannelLimits& limit : gates.limits) interpolation.push_back(limit.interpolation);
   parts->inference = std::make_unique<Inference>(InferenceConfig{.schedule = schedule,
                                                                  .max_frame_age_ns = to_ns(config.max_frame_age_s),
                                                                  .seed = config.seed,
                                                                  .flow_steps = config.flow_steps,
-                                                                 .instruction = config.instruction},
-                                                 parts->clock, *parts->engine, std::move(codec),
+                                                                 .instruction = config.instruction,
+                                                                 .interpolation = std::move(interpolation),
+                                                                 .guidance_limit = config.guidance_limit,
+                                                                 .ensemble_decay = config.ensemble_decay,
+                                                                 .overlap_share = config.overlap_share},
+                                                 *parts->clock, *parts->engine, std::move(codec),
                                                  Admission(std::move(gates.limits), config.admission), parts->feeds,
                                                  parts->history, parts->chunks, parts->health);
-  return std::make_unique<Loop>(std::move(parts));
+  return parts;
+}
+
+std::unique_ptr<Loop> assemble(const LoopConfig& config, std::shared_ptr<Robot> robot,
+                               const std::vector<std::shared_ptr<Camera>>& cameras, std::shared_ptr<Engine> engine) {
+  return std::make_unique<Loop>(
+      assemble_parts(config, std::make_shared<MonotonicClock>(), std::move(robot), cameras, std::move(engine)));
 }
 
 }  // namespace retain

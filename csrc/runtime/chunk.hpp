@@ -32,6 +32,7 @@ struct Chunk {
   }
 
   std::uint64_t id = 0;         ///< counts up from 1; 0 means that there is no chunk yet
+  std::uint64_t epoch = 0;      ///< how often the arm had been re-armed when it was asked for
   Nanoseconds observed_ns = 0;  ///< when the observation behind it was taken (sensor time)
   Nanoseconds start_ns = 0;     ///< when its first row begins
   Nanoseconds dt_ns = 0;

@@ -21,16 +21,11 @@ std::vector<Interpolation> interpolation_of(const std::vector<ChannelLimits>& li
 
 }  // namespace
 
-Controller::Controller(ControllerConfig config, Clock& clock, Robot& robot, TripleBuffer<Chunk>& chunks,
-                       InferenceHealth& health, OperatorRequests& requests, MotionHistory& history, Recorder& recorder)
+Controller::Controller(ControllerConfig config, Clock& clock, Robot& robot, const Exchange& exchange)
     : config_(std::move(config)),
       clock_(clock),
       robot_(robot),
-      chunks_(chunks),
-      health_(health),
-      requests_(requests),
-      history_(history),
-      recorder_(recorder),
+      exchange_(exchange),
       interpolation_(interpolation_of(config_.limits)),
       limiter_(config_.limits, to_s(config_.period_ns)),
       supervisor_(config_.supervisor) {}
@@ -52,17 +47,28 @@ void Controller::arm() {
     }
   }
   limiter_.reset({robot_state_.position.data(), config_.limits.size()});
+  std::array<double, 3> tool_m{};
+  if (config_.workspace && !robot_.tool_position(limiter_.command(), tool_m)) {
+    throw ConfigError("a workspace is given, but this robot does not know where its tool is; leave the workspace out");
+  }
+  if (!inside_workspace()) {
+    throw DeviceError("the tool stands at " + std::to_string(tool_m[0]) + ", " + std::to_string(tool_m[1]) + ", " +
+                      std::to_string(tool_m[2]) + " m, outside the workspace; move the arm inside or widen the box");
+  }
   supervisor_.arm();
   state_.store(supervisor_.state(), std::memory_order_release);
 }
 
-bool Controller::tick(const Wake& wake) noexcept {
+bool Controller::tick(Wake wake) noexcept {
   const Nanoseconds begun_ns = clock_.now_ns();
   const RobotStatus read = robot_.read(wake.now_ns, robot_state_);
   const Nanoseconds read_ns = clock_.now_ns();
+  // Where the robot paces, the tick begins when it has answered.
+  if (robot_.paces()) wake = paced_by_robot(read_ns);
 
   const Signals signals = observe(wake.now_ns, wake.skipped, read);
   const Reaction reaction = supervisor_.update(wake.now_ns, signals);
+  if (supervisor_.rearmed() != epoch_) void_the_past();
   command(reaction);
   record(wake, reaction);
 
@@ -74,25 +80,47 @@ bool Controller::tick(const Wake& wake) noexcept {
   }
   const Nanoseconds written_ns = clock_.now_ns();
 
+  if (statistics_.ticks == 0) statistics_.first_ns = wake.now_ns;
+  statistics_.last_ns = wake.now_ns;
   ++statistics_.ticks;
   statistics_.overruns += wake.skipped > 0 ? 1 : 0;
   statistics_.skipped += wake.skipped;
   statistics_.lateness.record(wake.now_ns - wake.due_ns);
   statistics_.body.record(ready_ns - read_ns);
   statistics_.device.record((read_ns - begun_ns) + (written_ns - ready_ns));
-  if (reaction == Reaction::none) statistics_.frame_age.record(written_ns - chunks_.front().observed_ns);
+  if (reaction == Reaction::none) statistics_.frame_age.record(written_ns - exchange_.chunks.front().observed_ns);
 
   running_since_ns_.store(supervisor_.running_since_ns(), std::memory_order_release);
+  cause_.store(supervisor_.cause(), std::memory_order_release);
   state_.store(supervisor_.state(), std::memory_order_release);
   ticks_.store(statistics_.ticks, std::memory_order_relaxed);
   return supervisor_.finished();
 }
 
+Wake Controller::paced_by_robot(Nanoseconds now_ns) noexcept {
+  Wake wake{.due_ns = now_ns, .now_ns = now_ns, .skipped = 0};
+  if (last_cycle_ns_ != 0) {
+    // Its cycles jitter: a cycle counts as lost from one and a half periods on.
+    const Nanoseconds periods = (now_ns - last_cycle_ns_ + config_.period_ns / 2) / config_.period_ns;
+    wake.due_ns = last_cycle_ns_ + std::max<Nanoseconds>(periods, 1) * config_.period_ns;
+    wake.skipped = periods > 1 ? static_cast<std::uint64_t>(periods - 1) : 0;
+  }
+  last_cycle_ns_ = now_ns;
+  return wake;
+}
+
+void Controller::void_the_past() noexcept {
+  epoch_ = supervisor_.rearmed();
+  exchange_.health.epoch.store(epoch_, std::memory_order_release);
+  left_workspace_ = false;
+  exchange_.health.rejected_in_a_row.store(0, std::memory_order_release);
+}
+
 Signals Controller::observe(Nanoseconds now_ns, std::uint64_t skipped, RobotStatus read) noexcept {
-  chunks_.update();
-  const Chunk& chunk = chunks_.front();
+  exchange_.chunks.update();
+  const Chunk& chunk = exchange_.chunks.front();
   Signals signals;
-  signals.has_chunk = chunk.id != 0;
+  signals.has_chunk = valid(chunk);
   signals.exhausted = true;
   if (signals.has_chunk) {
     sample(chunk, interpolation_, now_ns, target_);
@@ -100,17 +128,23 @@ Signals Controller::observe(Nanoseconds now_ns, std::uint64_t skipped, RobotStat
   }
   signals.time_over = config_.duration_ns > 0 && supervisor_.state() == State::running &&
                       now_ns - supervisor_.running_since_ns() >= config_.duration_ns;
-  signals.go = requests_.go.load(std::memory_order_acquire);
-  signals.stop_requested = requests_.stop.load(std::memory_order_acquire);
-  signals.drop_requested = requests_.drop.load(std::memory_order_acquire);
+  signals.go = exchange_.requests.go.load(std::memory_order_acquire);
+  signals.stop_requested = exchange_.requests.stop.load(std::memory_order_acquire);
+  signals.drop_requested = exchange_.requests.drop.load(std::memory_order_acquire);
+  signals.rearm_requested = exchange_.requests.rearm.exchange(false, std::memory_order_acq_rel);
   signals.robot = written_ != RobotStatus::ok && written_ != RobotStatus::silent ? written_ : read;
   signals.state_age_ns = now_ns - robot_state_.time_ns;
   signals.following_error = following_error();
-  signals.rejected_in_a_row = health_.rejected_in_a_row.load(std::memory_order_acquire);
-  signals.engine_error = health_.engine_error.load(std::memory_order_acquire);
-  const Nanoseconds asked_ns = health_.request_started_ns.load(std::memory_order_acquire);
+  signals.left_workspace = left_workspace_;
+  // A robot that cannot say how hot it is says NaN, which is not above any limit.
+  signals.overheated = robot_state_.temperature_c > config_.temperature_limit_c ||
+                       exchange_.surroundings.overheated.load(std::memory_order_acquire);
+  signals.camera_lost = exchange_.surroundings.cameras_lost.load(std::memory_order_acquire) > 0;
+  signals.rejected_in_a_row = exchange_.health.rejected_in_a_row.load(std::memory_order_acquire);
+  signals.engine_error = exchange_.health.engine_error.load(std::memory_order_acquire);
+  const Nanoseconds asked_ns = exchange_.health.request_started_ns.load(std::memory_order_acquire);
   signals.request_age_ns = asked_ns == 0 ? 0 : now_ns - asked_ns;
-  signals.frames_stale = health_.frames_stale.load(std::memory_order_acquire);
+  signals.frames_stale = exchange_.health.frames_stale.load(std::memory_order_acquire);
   signals.skipped = skipped;
   signals.at_rest = limiter_.at_rest();
   return signals;
@@ -125,33 +159,51 @@ bool Controller::following_error() const noexcept {
   return false;
 }
 
+bool Controller::inside_workspace() noexcept {
+  if (!config_.workspace) return true;
+  // The command itself, and where the arm would come to rest if it braked from here.
+  std::array<double, 3> tool_m{};
+  ChannelValues stop{};
+  const std::size_t channels = config_.limits.size();
+  limiter_.stop_position({stop.data(), channels});
+  return robot_.tool_position(limiter_.command(), tool_m) && config_.workspace->holds(tool_m) &&
+         robot_.tool_position({stop.data(), channels}, tool_m) && config_.workspace->holds(tool_m);
+}
+
 void Controller::command(Reaction reaction) noexcept {
-  const bool has_chunk = chunks_.front().id != 0;
-  const bool plays = supervisor_.state() == State::running && has_chunk;
+  const Chunk& chunk = exchange_.chunks.front();
+  const bool plays = supervisor_.state() == State::running && valid(chunk);
   if (plays) {
     const std::size_t channels = config_.limits.size();
-    limiter_.follow({target_.position.data(), channels}, {target_.velocity.data(), channels});
+    limiter_.follow({target_.position.data(), channels}, {target_.velocity.data(), channels},
+                    exchange_.surroundings.speed_scale.load(std::memory_order_relaxed));
+    if (!inside_workspace()) {
+      // Not one step that way: brake from the command before, whose stop was looked at one tick ago.
+      limiter_.undo();
+      limiter_.brake();
+      left_workspace_ = true;
+    }
   } else if (reaction != Reaction::drop) {
     limiter_.brake();
   }
-  if (plays && reaction == Reaction::none && (chunks_.front().id != played_chunk_ || target_.row != played_row_)) {
-    played_chunk_ = chunks_.front().id;
+  if (plays && reaction == Reaction::none && (chunk.id != played_chunk_ || target_.row != played_row_)) {
+    played_chunk_ = chunk.id;
     played_row_ = target_.row;
     ++statistics_.actions;
   }
 }
 
 void Controller::record(const Wake& wake, Reaction reaction) noexcept {
-  const Chunk& chunk = chunks_.front();
+  const Chunk& chunk = exchange_.chunks.front();
   const std::span<const double> sent = limiter_.command();
   record_.time_ns = wake.now_ns;
   record_.lateness_ns = wake.now_ns - wake.due_ns;
-  record_.chunk = chunk.id;
+  record_.chunk = valid(chunk) ? chunk.id : 0;
   record_.row = static_cast<std::uint32_t>(target_.row);
   record_.state = supervisor_.state();
   record_.reaction = reaction;
   record_.measured = robot_state_.position;
-  if (chunk.id != 0) {
+  if (valid(chunk)) {
     const std::span<const double> policy = chunk.policy_row(target_.row);
     std::copy(policy.begin(), policy.end(), record_.policy.begin());
     record_.planned = target_.position;
@@ -160,12 +212,12 @@ void Controller::record(const Wake& wake, Reaction reaction) noexcept {
     record_.planned.fill(kAbsent);
   }
   std::copy(sent.begin(), sent.end(), record_.sent.begin());
-  recorder_.push(record_);
+  exchange_.recorder.push(record_);
 
   motion_.time_ns = wake.now_ns;
   motion_.measured = robot_state_.position;
   std::copy(sent.begin(), sent.end(), motion_.commanded.begin());
-  history_.push(motion_);
+  exchange_.history.push(motion_);
 }
 
 }  // namespace retain

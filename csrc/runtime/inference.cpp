@@ -18,8 +18,12 @@ Inference::Inference(InferenceConfig config, Clock& clock, Engine& engine, Actio
       chunks_(chunks),
       health_(health),
       flow_(config_.schedule.horizon, codec_.action_channels(), config_.flow_steps),
+      ensemble_(config_.ensemble_decay),
       state_(codec_.state_channels()),
-      last_number_(feeds.size()) {
+      last_number_(feeds.size()),
+      running_(chunks.front()),
+      left_over_(running_.planned.size()),
+      spliced_rows_(config_.schedule.horizon * codec_.action_channels()) {
   input_.images.resize(feeds_.size());
   input_.tokens = config_.instruction.tokens;
   input_.token_mask = config_.instruction.mask;
@@ -27,26 +31,51 @@ Inference::Inference(InferenceConfig config, Clock& clock, Engine& engine, Actio
 }
 
 void Inference::warm_up() {
-  std::vector<std::vector<std::uint8_t>> black;
-  for (std::size_t i = 0; i < feeds_.size(); ++i) {
-    const ImageSpec& image = engine_.info().images[i];
-    black.emplace_back(image.height * image.width * 3);
-    input_.images[i] = black[i];
+  black_.clear();
+  for (const ImageSpec& image : engine_.info().images) black_.emplace_back(image.height * image.width * 3);
+  keep_warm();
+  for (std::uint64_t run = 1; run < kWarmUpRuns; ++run) {
+    const Nanoseconds begun_ns = clock_.now_ns();
+    keep_warm();
+    latency_.record(clock_.now_ns() - begun_ns);
   }
+  check_feasible(config_.schedule, latency_.estimate_ns());
+}
+
+void Inference::keep_warm() {
+  for (std::size_t i = 0; i < black_.size(); ++i) input_.images[i] = black_[i];
   std::fill(state_.begin(), state_.end(), 0.0F);
   engine_.prefix(input_);
   (void)flow_.sample(engine_, config_.seed, 0);
 }
 
+void Inference::expect(Nanoseconds latency_ns) {
+  check_feasible(config_.schedule, latency_ns);
+  latency_ = {};
+  latency_.record(latency_ns);
+}
+
 bool Inference::begin() noexcept {
+  forget_if_rearmed();
   const Nanoseconds now_ns = clock_.now_ns();
   if (now_ns < next_observation_ns_ || health_.engine_error.load(std::memory_order_relaxed)) return false;
   if (!gather(now_ns)) return false;
   asked_ns_ = now_ns;
+  continuation_ = continuation(now_ns);
   ++chunk_id_;
   ++statistics_.requests;
   health_.request_started_ns.store(now_ns, std::memory_order_release);
   return true;
+}
+
+// After a stop and a new start nothing that was said before it counts: the arm rests somewhere else.
+void Inference::forget_if_rearmed() noexcept {
+  const std::uint64_t epoch = health_.epoch.load(std::memory_order_acquire);
+  if (epoch == epoch_) return;
+  epoch_ = epoch;
+  running_.id = 0;
+  ensemble_.forget();
+  next_observation_ns_ = clock_.now_ns();
 }
 
 bool Inference::gather(Nanoseconds now_ns) noexcept {
@@ -78,32 +107,88 @@ bool Inference::gather(Nanoseconds now_ns) noexcept {
   return true;
 }
 
+Continuation Inference::continuation(Nanoseconds now_ns) noexcept {
+  const Schedule& schedule = config_.schedule;
+  Continuation next;
+  next.splice = splice_of(schedule.strategy);
+  next.guidance_limit = static_cast<float>(config_.guidance_limit);
+  if (next.splice == Splice::none || running_.id == 0) return {};
+  const std::size_t covered = left_over(running_, config_.interpolation, observed_ns_, left_over_);
+  if (covered == 0) return {};  // the arm rests at the end of the old chunk: nothing is committed
+  std::size_t committed = schedule.rows_within(now_ns - observed_ns_ + latency_.estimate_ns());
+  if (next.splice == Splice::prefix) committed = std::min(committed, schedule.max_trained_delay);
+  next.committed = std::min(committed, schedule.horizon - 1);
+  next.overlap_end = std::max(next.committed, std::min(schedule.horizon - schedule.execute_rows, covered));
+  codec_.encode_action(left_over_, observed_.measured, spliced_rows_);
+  next.left_over = spliced_rows_;
+  ++statistics_.spliced;
+  return next;
+}
+
 void Inference::complete() noexcept {
   try {
     compute();
-    publish(admission_.judge(chunks_.back()));
+    if (expired()) {
+      // Not one row is left. Its last row is where the policy wanted to be long ago; going there now would be a motion
+      // that nobody planned for this moment. Hold, and ask again.
+      ++statistics_.expired;
+      next_observation_ns_ = observed_ns_ + 1;
+    } else {
+      publish(judge());
+    }
   } catch (const std::exception& error) {
     health_.engine_message = error.what();
     health_.engine_error.store(true, std::memory_order_release);
   }
   health_.request_started_ns.store(0, std::memory_order_release);
-  statistics_.latency.record(clock_.now_ns() - asked_ns_);
+  const Nanoseconds latency_ns = clock_.now_ns() - asked_ns_;
+  latency_.record(latency_ns);
+  statistics_.latency.record(latency_ns);
 }
 
 void Inference::compute() {
   engine_.prefix(input_);
-  const std::span<const float> normalized = flow_.sample(engine_, config_.seed, chunk_id_);
+  const std::span<const float> normalized = flow_.sample(engine_, config_.seed, chunk_id_, continuation_);
   Chunk& chunk = chunks_.back();
   codec_.decode_action(normalized, observed_.measured, chunk.policy);
   chunk.planned = chunk.policy;
   chunk.dt_ns = config_.schedule.dt_ns;
+  chunk.id = chunk_id_;
+  chunk.epoch = epoch_;
+  chunk.observed_ns = observed_ns_;
+  chunk.playable_rows = config_.schedule.playable_rows();
+  chunk.start_ns = config_.schedule.start_ns(observed_ns_, clock_.now_ns());
 }
 
-void Inference::publish(Verdict verdict) noexcept {
+bool Inference::expired() const noexcept {
+  const Chunk& chunk = chunks_.back();
+  return chunk.due_ns(chunk.playable_rows - 1) <= clock_.now_ns();
+}
+
+Verdict Inference::judge() noexcept {
+  Chunk& chunk = chunks_.back();
+  const Nanoseconds now_ns = clock_.now_ns();
+  if (config_.schedule.strategy == Strategy::ensemble) {
+    ensemble_.average(config_.interpolation, chunk);
+  } else if (config_.overlap_share < 1.0 && running_.id != 0) {
+    blend(running_, config_.interpolation, config_.overlap_share, chunk);
+  }
+  Seam seam;
+  seam.row = std::min(static_cast<std::size_t>((now_ns - chunk.start_ns) / chunk.dt_ns), chunk.rows - 1);
+  seam.room_s = to_s(std::max<Nanoseconds>(chunk.due_ns(seam.row) - now_ns, 0));
+  Motion now = observed_;
+  (void)history_.at(now_ns, now);
+  seam.command = now.commanded;
+  return admission_.judge(chunk, seam);
+}
+
+void Inference::publish(Verdict verdict) {
   if (verdict != Verdict::admitted) {
     statistics_.rejected_not_finite += verdict == Verdict::not_finite ? 1 : 0;
     statistics_.rejected_out_of_bounds += verdict == Verdict::out_of_bounds ? 1 : 0;
     statistics_.rejected_too_fast += verdict == Verdict::too_fast ? 1 : 0;
+    statistics_.rejected_seam += verdict == Verdict::seam ? 1 : 0;
+    statistics_.rejected_too_jerky += verdict == Verdict::too_jerky ? 1 : 0;
     // The old chunk goes on; ask again from the next frame.
     next_observation_ns_ = observed_ns_ + 1;
     health_.rejected_in_a_row.fetch_add(1, std::memory_order_acq_rel);
@@ -112,21 +197,18 @@ void Inference::publish(Verdict verdict) noexcept {
   const Nanoseconds now_ns = clock_.now_ns();
   Chunk& chunk = chunks_.back();
   health_.rejected_in_a_row.store(0, std::memory_order_release);
-  chunk.id = chunk_id_;
-  chunk.observed_ns = observed_ns_;
-  chunk.start_ns = config_.schedule.start_ns(observed_ns_, now_ns);
-  chunk.playable_rows = config_.schedule.playable_rows();
-  if (chunk.due_ns(chunk.playable_rows - 1) <= now_ns) {
-    // Not one row is left. Its last row is where the policy wanted to be long ago; going there now would be a motion
-    // that nobody planned for this moment. Hold, and ask again.
-    ++statistics_.expired;
-    next_observation_ns_ = observed_ns_ + 1;
-    return;
+  if (continuation_.splice != Splice::none &&
+      now_ns > chunk.start_ns + static_cast<Nanoseconds>(continuation_.committed) * chunk.dt_ns) {
+    // Later than reckoned with. It is played all the same, from the row whose time it is (lerobot #4056 threw such
+    // chunks away and the arm starved); the seam may show, within the limits.
+    ++statistics_.beyond_splice;
   }
   Motion at_start = observed_;
   (void)history_.at(chunk.start_ns, at_start);
   chunk.origin = at_start.commanded;
   next_observation_ns_ = config_.schedule.next_observation_ns(observed_ns_, chunk.start_ns);
+  running_ = chunk;
+  if (config_.schedule.strategy == Strategy::ensemble) ensemble_.keep(chunk);
   chunks_.publish();
   ++statistics_.published;
   health_.published.fetch_add(1, std::memory_order_acq_rel);

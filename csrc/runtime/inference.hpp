@@ -16,7 +16,9 @@
 #include "runtime/flow.hpp"
 #include "runtime/inference_health.hpp"
 #include "runtime/latency_histogram.hpp"
+#include "runtime/latency_window.hpp"
 #include "runtime/motion_history.hpp"
+#include "runtime/overlap.hpp"
 #include "runtime/schedule.hpp"
 
 namespace retain {
@@ -25,6 +27,8 @@ namespace retain {
 struct CameraFeed {
   TripleBuffer<Frame> frames;
   std::atomic<std::uint64_t> delivered{0};
+  std::atomic<std::uint64_t> frozen{0};  ///< pictures held back because they repeated the one before
+  std::atomic<std::uint64_t> losses{0};  ///< times the camera was unplugged or broken
 };
 
 /// An instruction as the policy's language encoder takes it.
@@ -39,6 +43,10 @@ struct InferenceConfig {
   std::uint64_t seed = 0;
   std::size_t flow_steps = 1;
   Instruction instruction;
+  std::vector<Interpolation> interpolation;  ///< of the robot's channels
+  double guidance_limit = 5.0;               ///< β of rtc_guided
+  double ensemble_decay = 0.01;              ///< m of ensemble
+  double overlap_share = 1.0;  ///< async: weight of the new chunk where it overlaps the running one; 1: only it counts
 };
 
 /// What the infer thread counted. To be read after it has ended.
@@ -48,10 +56,17 @@ struct InferenceStatistics {
   std::uint64_t rejected_not_finite = 0;
   std::uint64_t rejected_out_of_bounds = 0;
   std::uint64_t rejected_too_fast = 0;
+  std::uint64_t rejected_seam = 0;
+  std::uint64_t rejected_too_jerky = 0;
   std::uint64_t expired = 0;         ///< chunks that arrived after their last row was due
   std::uint64_t stale_episodes = 0;  ///< times that a due request found no fresh frame
+  std::uint64_t spliced = 0;         ///< requests that went on from a running chunk by real-time chunking
+  std::uint64_t beyond_splice = 0;   ///< of these, answers that came after their committed rows
   LatencyHistogram latency;          ///< of whole requests, the warm-up excluded
 };
+
+/// Engine runs before the first request: one for first-time costs, the rest to measure.
+inline constexpr std::uint64_t kWarmUpRuns = 4;
 
 /// The infer thread's work, in two halves so that a virtual clock can put a delay between them.
 class Inference {
@@ -60,10 +75,20 @@ class Inference {
             std::vector<std::unique_ptr<CameraFeed>>& feeds, const MotionHistory& history, TripleBuffer<Chunk>& chunks,
             InferenceHealth& health);
 
-  /// Runs the engine once on black pictures, so that its first-time costs fall before the arm moves and in no statistic
-  /// (a warm-up spike poisoned lerobot's delay estimate for good: #4223).
+  /// Runs the engine on black pictures: once for its first-time costs, which count nowhere (a warm-up spike poisoned
+  /// lerobot's delay estimate for good: #4223), then a few times for a first idea of its latency.
   /// @throw EngineError
+  /// @throw ConfigError if the schedule cannot work with that latency (check_feasible)
   void warm_up();
+
+  /// One run on black pictures whose result is dropped, while there is nothing else to do: idle GPUs lower their
+  /// clocks.
+  /// @throw EngineError
+  void keep_warm();
+
+  /// Instead of the warm-up's measurement, where time is virtual.
+  /// @throw ConfigError if the schedule cannot work with that latency
+  void expect(Nanoseconds latency_ns);
 
   /// First half: takes the newest frames and the state *at their time*, if a request is due and every frame is new,
   /// fresh and of the right size.
@@ -76,13 +101,20 @@ class Inference {
   /// When the next observation may be taken at the earliest.
   [[nodiscard]] Nanoseconds next_observation_ns() const noexcept { return next_observation_ns_; }
 
+  /// Of a whole request, as real-time chunking reckons with it now.
+  [[nodiscard]] Nanoseconds expected_latency_ns() const noexcept { return latency_.estimate_ns(); }
+
   [[nodiscard]] const InferenceStatistics& statistics() const noexcept { return statistics_; }
   [[nodiscard]] const Admission& admission() const noexcept { return admission_; }
 
  private:
+  void forget_if_rearmed() noexcept;
   [[nodiscard]] bool gather(Nanoseconds now_ns) noexcept;
+  [[nodiscard]] Continuation continuation(Nanoseconds now_ns) noexcept;
   void compute();
-  void publish(Verdict verdict) noexcept;
+  [[nodiscard]] bool expired() const noexcept;
+  [[nodiscard]] Verdict judge() noexcept;
+  void publish(Verdict verdict);
 
   InferenceConfig config_;
   Clock& clock_;
@@ -94,13 +126,21 @@ class Inference {
   TripleBuffer<Chunk>& chunks_;
   InferenceHealth& health_;
   FlowSampler flow_;
+  LatencyWindow latency_;
+  Ensemble ensemble_;
 
+  std::vector<std::vector<std::uint8_t>> black_;
   PolicyInput input_;
   std::vector<float> state_;
   std::vector<std::uint64_t> last_number_;
   Motion observed_;
   Nanoseconds observed_ns_ = 0;
   Nanoseconds asked_ns_ = 0;
+  std::uint64_t epoch_ = 0;
+  Chunk running_;                  // a copy of the chunk published last
+  std::vector<double> left_over_;  // of `running_`, in the robot's units
+  std::vector<float> spliced_rows_;
+  Continuation continuation_;
   Nanoseconds next_observation_ns_ = 0;
   std::uint64_t chunk_id_ = 0;
   bool stale_ = false;

@@ -9,18 +9,33 @@ namespace retain {
 
 namespace {
 
-// A command differs from its target by less than this when nothing was limited; it only serves the counters.
-constexpr double kUnchanged = 1e-12;
+// Of a channel's unit: a stop this near to its target is on it, and what this little differs was not limited.
+constexpr double kOnTarget = 1e-13;
+constexpr double kUnchanged = 1e-9;
+constexpr int kSecantSteps = 24;
+constexpr int kHalvings = 30;
+
+ProfileLimits profile(const ChannelLimits& limit) noexcept {
+  return {.acceleration = limit.acceleration, .jerk = limit.jerk};
+}
+
+JointMotion between(const JointMotion& from, const JointMotion& to, double share) noexcept {
+  return {.position = from.position + share * (to.position - from.position),
+          .velocity = from.velocity + share * (to.velocity - from.velocity),
+          .acceleration = from.acceleration + share * (to.acceleration - from.acceleration)};
+}
+
+/// Whether braking from a motion keeps to every limit: the stop inside the bounds, and the speed that is reached while
+/// the acceleration is taken back.
+bool can_brake(const JointMotion& motion, const ChannelLimits& limit) noexcept {
+  const double v = motion.velocity;
+  const double a = motion.acceleration;
+  if (std::abs(v + a * std::abs(a) / (2.0 * limit.jerk)) > limit.velocity) return false;
+  const Reach reach = stop_reach(v, a, profile(limit));
+  return motion.position + reach.high <= limit.position_max && motion.position + reach.low >= limit.position_min;
+}
 
 }  // namespace
-
-double braking_speed(double room, double acceleration, double period_s) noexcept {
-  if (!(room > 0.0)) return 0.0;
-  const double speed_step = acceleration * period_s;
-  // S(m·a·T) = a·T²·m·(m + 1)/2 ≤ room gives the number of whole braking steps.
-  const double m = std::floor((std::sqrt(1.0 + 8.0 * room / (speed_step * period_s)) - 1.0) / 2.0);
-  return (room / period_s + speed_step * m * (m + 1.0) / 2.0) / (m + 1.0);
-}
 
 Limiter::Limiter(std::vector<ChannelLimits> limits, double period_s)
     : limits_(std::move(limits)), counts_(limits_.size()), period_s_(period_s) {
@@ -37,64 +52,147 @@ void Limiter::reset(std::span<const double> position) noexcept {
     // NaN fails both comparisons inside std::clamp and would pass through it, hence the explicit check.
     const double start = std::isfinite(position[c]) ? position[c] : limits_[c].position_min;
     command_[c] = std::clamp(start, limits_[c].position_min, limits_[c].position_max);
-    velocity_[c] = 0.0;
+    motion_[c] = {.position = command_[c]};
+    target_velocity_[c] = 0.0;
   }
+  former_command_ = command_;
+  former_motion_ = motion_;
 }
 
-void Limiter::follow(std::span<const double> position, std::span<const double> velocity) noexcept {
+void Limiter::follow(std::span<const double> position, std::span<const double> velocity, double speed_scale) noexcept {
+  former_command_ = command_;
+  former_motion_ = motion_;
+  // Written so that a NaN counts as 0.
+  const double scale = speed_scale > 0.0 ? std::min(speed_scale, 1.0) : 0.0;
   for (std::size_t c = 0; c < limits_.size(); ++c) {
     const ChannelLimits& limit = limits_[c];
+    const bool moves = limit.interpolation == Interpolation::linear;
     LimiterCounts& count = counts_[c];
     if (!std::isfinite(position[c])) {
       ++count.nonfinite;
-      if (limit.interpolation == Interpolation::linear) move(c, 0.0);
+      target_velocity_[c] = 0.0;
+      if (moves) move(c, braked(motion_[c], profile(limit)));
       continue;
     }
     const double target = std::clamp(position[c], limit.position_min, limit.position_max);
     if (target != position[c]) ++count.position;
-    if (limit.interpolation == Interpolation::hold) {
+    if (!moves) {
       command_[c] = target;
       continue;
     }
-    // Chase in the target's own frame: keep its speed u, and close the gap that keeping it would leave after this
-    // period, no faster than can be braked to u again. With no gap this is exactly command = target.
-    const double u = std::isfinite(velocity[c]) ? std::clamp(velocity[c], -limit.velocity, limit.velocity) : 0.0;
-    const double gap = target - (command_[c] + u * period_s_);
-    const double closing = braking_speed(std::abs(gap), limit.acceleration, period_s_);
-    const double wanted = u + std::copysign(closing, gap);
-    const double direct = (target - command_[c]) / period_s_;
-    if (std::abs(direct) > limit.velocity * (1.0 + kUnchanged)) {
-      ++count.velocity;
-    } else if (std::abs(direct - velocity_[c]) > limit.acceleration * period_s_ * (1.0 + 1e-6)) {
-      ++count.acceleration;
-    }
-    move(c, wanted);
+    const JointMotion& here = motion_[c];
+    const double step = target - here.position;
+    const double speed = scale * limit.velocity;
+    MovingTarget goal{.position = target};
+    if (std::isfinite(velocity[c])) goal.velocity = std::clamp(velocity[c], -speed, speed);
+    // A target whose speed jumps (at a row's end) does not accelerate; one whose speed changes gently does.
+    const double gained = (goal.velocity - target_velocity_[c]) / period_s_;
+    if (std::abs(gained) <= limit.acceleration / 2.0) goal.acceleration = gained;
+    target_velocity_[c] = goal.velocity;
+    const bool too_fast = std::abs(step) > limit.velocity * period_s_ * (1.0 + kUnchanged);
+    const bool too_sudden =
+        std::abs(step - here.velocity * period_s_) > limit.acceleration * period_s_ * period_s_ * (1.0 + kUnchanged);
+    move(c, safe(here, towards(here, goal, speed, profile(limit)), limit));
+    if (std::abs(command_[c] - target) <= kUnchanged) continue;
+    ++(too_fast ? count.velocity : too_sudden ? count.acceleration : count.jerk);
   }
+}
+
+JointMotion Limiter::towards(const JointMotion& here, const MovingTarget& goal, double speed,
+                             const ProfileLimits& limits) const noexcept {
+  // In the frame that moves with the target: where would the joint stop if it began now to take on the target's motion?
+  // Short of the target it may be faster, past it it must be slower. The stop is where it should be, on the target, for
+  // one motion between the two, found by the regula falsi (Illinois): the stop moves monotonically between them.
+  const double T = period_s_;
+  const ProfileLimits relative{.acceleration = limits.acceleration - std::abs(goal.acceleration), .jerk = limits.jerk};
+  const auto miss = [&](const JointMotion& end) {
+    return end.position - goal.position +
+           stop_displacement(end.velocity - goal.velocity, end.acceleration - goal.acceleration, relative);
+  };
+  const JointMotion apart{.position = here.position - goal.position + T * (goal.velocity - T * goal.acceleration / 2.0),
+                          .velocity = here.velocity - goal.velocity + T * goal.acceleration,
+                          .acceleration = here.acceleration - goal.acceleration};
+  const JointMotion closed = SpeedProfile(apart.velocity, apart.acceleration, 0.0, relative).after(apart, T);
+  const JointMotion matching{.position = goal.position + closed.position,
+                             .velocity = goal.velocity + closed.velocity,
+                             .acceleration = goal.acceleration + closed.acceleration};
+  double near_miss = miss(matching);
+  if (std::abs(near_miss) <= kOnTarget) return matching;
+  const double full_speed = near_miss < 0.0 ? speed : -speed;
+  const JointMotion full = SpeedProfile(here.velocity, here.acceleration, full_speed, limits).after(here, T);
+  double far_miss = miss(full);
+  if (std::signbit(far_miss) == std::signbit(near_miss)) return full;
+  double near_share = 0.0;
+  double far_share = 1.0;
+  bool moved_near = false;
+  for (int i = 0; i < kSecantSteps; ++i) {
+    const double share = near_share + (far_share - near_share) * near_miss / (near_miss - far_miss);
+    const JointMotion middle = between(matching, full, share);
+    const double middle_miss = miss(middle);
+    if (std::abs(middle_miss) <= kOnTarget) return middle;
+    if (std::signbit(middle_miss) == std::signbit(near_miss)) {
+      near_share = share;
+      near_miss = middle_miss;
+      if (moved_near) far_miss /= 2.0;
+      moved_near = true;
+    } else {
+      far_share = share;
+      far_miss = middle_miss;
+      if (!moved_near && i > 0) near_miss /= 2.0;
+      moved_near = false;
+    }
+  }
+  return between(matching, full, near_share);
+}
+
+JointMotion Limiter::braked(const JointMotion& here, const ProfileLimits& limits) const noexcept {
+  return SpeedProfile(here.velocity, here.acceleration, 0.0, limits).after(here, period_s_);
+}
+
+JointMotion Limiter::safe(const JointMotion& here, const JointMotion& wanted,
+                          const ChannelLimits& limit) const noexcept {
+  const double furthest = limit.velocity * period_s_;
+  const auto fits = [&](const JointMotion& end) {
+    return std::abs(end.position - here.position) <= furthest && can_brake(end, limit);
+  };
+  if (fits(wanted)) return wanted;
+  const JointMotion braking = braked(here, profile(limit));
+  double good = 0.0;
+  double bad = 1.0;
+  for (int i = 0; i < kHalvings; ++i) {
+    const double share = 0.5 * (good + bad);
+    (fits(between(braking, wanted, share)) ? good : bad) = share;
+  }
+  return between(braking, wanted, good);
 }
 
 void Limiter::brake() noexcept {
   for (std::size_t c = 0; c < limits_.size(); ++c) {
-    if (limits_[c].interpolation == Interpolation::linear) move(c, 0.0);
+    target_velocity_[c] = 0.0;
+    if (limits_[c].interpolation == Interpolation::linear) move(c, braked(motion_[c], profile(limits_[c])));
   }
 }
 
-void Limiter::move(std::size_t c, double wanted_velocity) noexcept {
-  const ChannelLimits& limit = limits_[c];
-  const double speed_step = limit.acceleration * period_s_;
-  const double here = command_[c];
-  double v = std::clamp(wanted_velocity, velocity_[c] - speed_step, velocity_[c] + speed_step);
-  v = std::clamp(v, -limit.velocity, limit.velocity);
-  // The bounds come last. Because the previous command could brake inside them, braking is always among the speeds that
-  // pass the lines above, up to rounding.
-  v = std::clamp(v, -braking_speed(here - limit.position_min, limit.acceleration, period_s_),
-                 braking_speed(limit.position_max - here, limit.acceleration, period_s_));
-  command_[c] = std::clamp(here + v * period_s_, limit.position_min, limit.position_max);
-  velocity_[c] = v;
+void Limiter::move(std::size_t c, const JointMotion& motion) noexcept {
+  motion_[c] = motion;
+  // Against rounding alone: a safe motion stays inside.
+  command_[c] = std::clamp(motion.position, limits_[c].position_min, limits_[c].position_max);
 }
 
 bool Limiter::at_rest() const noexcept {
-  return std::all_of(velocity_.begin(), velocity_.begin() + static_cast<std::ptrdiff_t>(limits_.size()),
-                     [](double v) { return v == 0.0; });
+  return std::all_of(motion_.begin(), motion_.begin() + static_cast<std::ptrdiff_t>(limits_.size()),
+                     [](const JointMotion& m) { return m.velocity == 0.0 && m.acceleration == 0.0; });
+}
+
+void Limiter::stop_position(std::span<double> position) const noexcept {
+  for (std::size_t c = 0; c < limits_.size(); ++c) {
+    position[c] = command_[c] + stop_displacement(motion_[c].velocity, motion_[c].acceleration, profile(limits_[c]));
+  }
+}
+
+void Limiter::undo() noexcept {
+  command_ = former_command_;
+  motion_ = former_motion_;
 }
 
 }  // namespace retain

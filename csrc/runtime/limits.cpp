@@ -23,6 +23,9 @@ void check_limits(const ChannelLimits& limits) {
   if (!std::isfinite(limits.acceleration) || limits.acceleration <= 0.0) {
     refuse("has the acceleration limit " + std::to_string(limits.acceleration) + " per second squared");
   }
+  if (!std::isfinite(limits.jerk) || limits.jerk <= 0.0) {
+    refuse("has the jerk limit " + std::to_string(limits.jerk) + " per second cubed");
+  }
 }
 
 }  // namespace retain

@@ -15,6 +15,7 @@ struct ChannelLimits {
   double position_max = 0.0;
   double velocity = 0.0;      ///< per second
   double acceleration = 0.0;  ///< per second squared
+  double jerk = 0.0;          ///< per second cubed
 };
 
 /// @throw ConfigError if a limit is missing, not finite, or leaves no room to move.

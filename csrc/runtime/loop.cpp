@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "error.hpp"
+#include "runtime/camera_thread.hpp"
 #include "runtime/loop_threads.hpp"
 
 namespace retain {
@@ -61,25 +62,25 @@ void Loop::open_cameras() {
 }
 
 void Loop::wait_for_frames() {
-  const Nanoseconds deadline_ns = parts_->clock.now_ns() + parts_->start_timeout_ns;
+  const Nanoseconds deadline_ns = parts_->clock->now_ns() + parts_->start_timeout_ns;
   for (std::size_t i = 0; i < parts_->feeds.size(); ++i) {
     while (parts_->feeds[i]->delivered.load(std::memory_order_acquire) == 0) {
-      if (parts_->clock.now_ns() > deadline_ns) {
+      if (parts_->clock->now_ns() > deadline_ns) {
         throw DeviceError("camera " + parts_->cameras[i]->role() + " delivered no frame within " +
                           std::to_string(to_s(parts_->start_timeout_ns)) + " s");
       }
-      parts_->clock.sleep_until(parts_->clock.now_ns() + kWaitPollNs);
+      parts_->clock->sleep_until(parts_->clock->now_ns() + kWaitPollNs);
     }
   }
 }
 
 bool Loop::wait(double timeout_s) {
   if (!started_ || over_) return over_;
-  const Nanoseconds deadline_ns = parts_->clock.now_ns() + to_ns(timeout_s);
+  const Nanoseconds deadline_ns = parts_->clock->now_ns() + to_ns(timeout_s);
   while (!parts_->ending.load(std::memory_order_acquire)) {
-    const Nanoseconds now_ns = parts_->clock.now_ns();
+    const Nanoseconds now_ns = parts_->clock->now_ns();
     if (now_ns >= deadline_ns) return false;
-    parts_->clock.sleep_until(std::min(deadline_ns, now_ns + kWaitPollNs));
+    parts_->clock->sleep_until(std::min(deadline_ns, now_ns + kWaitPollNs));
   }
   join();
   return true;
@@ -87,14 +88,14 @@ bool Loop::wait(double timeout_s) {
 
 void Loop::join() {
   if (tick_.joinable()) tick_.join();
-  ended_ns_ = parts_->clock.now_ns();
+  ended_ns_ = parts_->clock->now_ns();
   if (record_.joinable()) record_.join();
   for (std::thread& camera : cameras_) camera.join();
   if (infer_.joinable()) {
     // A hung engine cannot be interrupted from outside. Its thread owns a share of everything it uses, so it can stay.
-    const Nanoseconds deadline_ns = parts_->clock.now_ns() + parts_->inference_timeout_ns;
-    while (!parts_->infer_ended.load(std::memory_order_acquire) && parts_->clock.now_ns() < deadline_ns) {
-      parts_->clock.sleep_until(parts_->clock.now_ns() + kWaitPollNs);
+    const Nanoseconds deadline_ns = parts_->clock->now_ns() + parts_->inference_timeout_ns;
+    while (!parts_->infer_ended.load(std::memory_order_acquire) && parts_->clock->now_ns() < deadline_ns) {
+      parts_->clock->sleep_until(parts_->clock->now_ns() + kWaitPollNs);
     }
     left_behind_ = !parts_->infer_ended.load(std::memory_order_acquire);
     left_behind_ ? infer_.detach() : infer_.join();
@@ -105,56 +106,12 @@ void Loop::join() {
   running.store(false);
 }
 
-LoopStatus Loop::status() const noexcept {
-  const Controller& controller = *parts_->controller;
-  const Nanoseconds since_ns = controller.running_since_ns();
-  const Nanoseconds until_ns = over_ ? ended_ns_ : parts_->clock.now_ns();
-  return {.state = controller.state(),
-          .running_s = since_ns == 0 ? 0.0 : to_s(until_ns - since_ns),
-          .ticks = controller.ticks(),
-          .chunks = parts_->health.published.load(std::memory_order_acquire)};
-}
+LoopStatus Loop::status() const noexcept { return status_of(*parts_, over_ ? ended_ns_ : parts_->clock->now_ns()); }
 
 RunReport Loop::report() const {
   if (!over_) throw ConfigError("the run is not over; wait for its end before asking for the report");
-  const Controller& controller = *parts_->controller;
-  const TickStatistics& tick = controller.statistics();
-  RunReport report;
-  report.state = controller.supervisor().state();
-  report.cause = controller.supervisor().cause();
-  const Nanoseconds since_ns = controller.running_since_ns();
-  report.duration_s = since_ns == 0 ? 0.0 : to_s(ended_ns_ - since_ns);
-  report.ticks = tick.ticks;
-  report.overruns = tick.overruns;
-  report.skipped = tick.skipped;
-  report.holds = controller.supervisor().holds();
-  report.lateness = summarize(tick.lateness);
-  report.body = summarize(tick.body);
-  report.device = summarize(tick.device);
-  report.frame_age = summarize(tick.frame_age);
-  const std::vector<ChannelLimits>& limits = controller.limiter().limits();
-  for (std::size_t c = 0; c < limits.size(); ++c) {
-    report.channels.push_back({limits[c].name, controller.limiter().counts()[c], {}});
-  }
+  RunReport report = report_of(*parts_, ended_ns_, !left_behind_);
   report.realtime = grants_;
-  report.records_lost = parts_->recorder.lost();
-  report.infer_thread_left_behind = left_behind_;
-  if (!left_behind_) {
-    // Otherwise that thread may still write them.
-    report.inference_counts = parts_->inference->statistics();
-    report.inference = summarize(report.inference_counts.latency);
-    for (std::size_t c = 0; c < limits.size(); ++c) {
-      report.channels[c].admission = parts_->inference->admission().counts()[c];
-    }
-  }
-  if (parts_->health.engine_error.load(std::memory_order_acquire))
-    report.engine_message = parts_->health.engine_message;
-  if (report.duration_s > 0.0) {
-    report.command_rate_hz = static_cast<double>(report.ticks) / report.duration_s;
-    report.action_rate_hz = static_cast<double>(tick.actions) / report.duration_s;
-    report.inference_rate_hz =
-        static_cast<double>(parts_->health.published.load(std::memory_order_acquire)) / report.duration_s;
-  }
   return report;
 }
 

@@ -19,10 +19,11 @@ namespace retain {
 /// Everything the threads share. Each thread holds a reference of its own, so that a thread left behind by a hung
 /// engine keeps what it may still touch.
 struct LoopParts {
-  LoopParts(std::size_t history_size, std::size_t channels, const Chunk& chunk, std::size_t ring_size, std::size_t kept)
-      : history(history_size, channels), chunks(chunk), recorder(ring_size, kept) {}
+  LoopParts(std::shared_ptr<Clock> time, std::size_t history_size, std::size_t channels, const Chunk& chunk,
+            std::size_t ring_size, std::size_t kept)
+      : clock(std::move(time)), history(history_size, channels), chunks(chunk), recorder(ring_size, kept) {}
 
-  MonotonicClock clock;
+  std::shared_ptr<Clock> clock;
   std::shared_ptr<Robot> robot;
   std::vector<std::shared_ptr<Camera>> cameras;  // in the order of `feeds`
   std::shared_ptr<Engine> engine;
@@ -32,12 +33,15 @@ struct LoopParts {
   Recorder recorder;
   InferenceHealth health;
   OperatorRequests requests;
+  Surroundings surroundings;
   std::unique_ptr<Controller> controller;
   std::unique_ptr<Inference> inference;
   RealtimeRequest realtime;
   Nanoseconds period_ns = 0;
   Nanoseconds start_timeout_ns = 0;
   Nanoseconds inference_timeout_ns = 0;
+  Nanoseconds keep_warm_ns = 0;  ///< between runs of an idle engine; 0: let it cool
+  std::size_t frozen_after = 0;  ///< equal pictures in a row; 0: not watched
 
   std::atomic<bool> ending{false};  // the tick has finished: all other threads end
   std::atomic<bool> infer_ended{false};
@@ -46,10 +50,16 @@ struct LoopParts {
 /// What can be asked while the loop runs.
 struct LoopStatus {
   State state = State::disarmed;
+  Cause cause = Cause::none;  ///< of the last fault
   double running_s = 0.0;
   std::uint64_t ticks = 0;
   std::uint64_t chunks = 0;  ///< published
 };
+
+LoopStatus status_of(const LoopParts& parts, Nanoseconds until_ns) noexcept;
+
+/// After the tick has ended. Inference is left out where its thread may still be at work.
+RunReport report_of(const LoopParts& parts, Nanoseconds ended_ns, bool inference_ended = true);
 
 /// start() → wait() until it says that the run is over → report(). One loop runs at a time in a process, because the
 /// process's SIGINT and SIGTERM belong to it: the first ramps the arm down, the second stops streaming at once.
@@ -72,6 +82,10 @@ class Loop {
   bool wait(double timeout_s);
 
   void request_stop() noexcept { parts_->requests.stop.store(true, std::memory_order_release); }
+
+  /// The operator has looked after a fault and wants to go on; without effect while what was wrong still is, and in a
+  /// loop that is not `attended`.
+  void request_rearm() noexcept { parts_->requests.rearm.store(true, std::memory_order_release); }
   void request_drop() noexcept { parts_->requests.drop.store(true, std::memory_order_release); }
 
   [[nodiscard]] LoopStatus status() const noexcept;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "runtime/limits.hpp"
 #include "runtime/realtime.hpp"
 #include "runtime/schedule.hpp"
+#include "runtime/workspace.hpp"
 
 namespace retain {
 
@@ -23,6 +25,10 @@ struct LoopConfig {
   double dt_s = 0.1;             ///< of a chunk's row
   std::size_t execute_rows = 1;  ///< rows played between two requests
   std::size_t flow_steps = 1;
+  std::size_t max_trained_delay = 0;  ///< rows; of the bundle
+  double guidance_limit = 5.0;        ///< β of rtc_guided
+  double ensemble_decay = 0.01;       ///< m of ensemble
+  double overlap_share = 1.0;         ///< async: weight of a new chunk where it overlaps the running one
   std::uint64_t seed = 0;
 
   std::vector<StateChannel> state;      ///< in the policy's order
@@ -37,6 +43,11 @@ struct LoopConfig {
   double inference_timeout_s = 0.0;
   double hold_timeout_s = 0.0;
   double start_timeout_s = 0.0;  ///< for the cameras' first frames, and again for the first chunk
+  double keep_warm_s = 0.0;      ///< between runs of an idle engine; 0: let it cool
+  std::size_t frozen_after = 0;  ///< equal pictures in a row of a noisy camera; 0: not watched
+  bool attended = false;         ///< after a fault, hold and wait for a person
+  std::optional<Workspace> workspace{};
+  double temperature_limit_c = std::numeric_limits<double>::infinity();  ///< of the robot's motors
   std::uint64_t rejections_to_stop = 2;
   std::uint64_t overruns_per_s_to_stop = 0;
 

@@ -16,61 +16,53 @@ constexpr Nanoseconds kRecorderPollNs = 20'000'000;
 void run_tick(std::shared_ptr<LoopParts> parts, std::promise<std::vector<RealtimeGrant>> grants) {
   const std::vector<RealtimeGrant> granted = request_realtime(parts->realtime);
   try {
+    parts->robot->start();
     parts->controller->arm();
   } catch (const std::exception&) {
+    parts->robot->stop();
     release_realtime(granted);
     parts->ending.store(true, std::memory_order_release);
     grants.set_exception(std::current_exception());
     return;
   }
   grants.set_value(granted);
-  Pacer pacer(parts->clock.now_ns(), parts->period_ns);
+  Pacer pacer(parts->clock->now_ns(), parts->period_ns);
+  const bool paced = parts->robot->paces();
   bool finished = false;
   while (!finished) {
-    const Wake wake = pacer.wait(parts->clock);
+    const Nanoseconds now_ns = parts->clock->now_ns();
+    const Wake wake = paced ? Wake{.due_ns = now_ns, .now_ns = now_ns} : pacer.wait(*parts->clock);
     const int signals = SignalWatch::count();
     if (signals >= 1) parts->requests.stop.store(true, std::memory_order_relaxed);
     if (signals >= 2) parts->requests.drop.store(true, std::memory_order_relaxed);
     finished = parts->controller->tick(wake);
   }
+  parts->robot->stop();
   parts->ending.store(true, std::memory_order_release);
 }
 
 void run_inference(std::shared_ptr<LoopParts> parts) {
+  Nanoseconds last_run_ns = parts->clock->now_ns();
   while (!parts->ending.load(std::memory_order_acquire)) {
-    if (parts->controller->state() == State::running && parts->inference->begin()) {
+    const State state = parts->controller->state();
+    const Nanoseconds now_ns = parts->clock->now_ns();
+    if (state == State::running && parts->inference->begin()) {
       parts->inference->complete();
+      last_run_ns = parts->clock->now_ns();
+    } else if (state != State::running && parts->keep_warm_ns > 0 && now_ns - last_run_ns >= parts->keep_warm_ns) {
+      parts->inference->keep_warm();
+      last_run_ns = parts->clock->now_ns();
     } else {
-      parts->clock.sleep_until(parts->clock.now_ns() + kInferencePollNs);
+      parts->clock->sleep_until(now_ns + kInferencePollNs);
     }
   }
   parts->infer_ended.store(true, std::memory_order_release);
 }
 
-void run_camera(std::shared_ptr<LoopParts> parts, std::size_t index, std::promise<void> opened) {
-  Camera& camera = *parts->cameras[index];
-  CameraFeed& feed = *parts->feeds[index];
-  try {
-    camera.open();
-  } catch (const std::exception&) {
-    opened.set_exception(std::current_exception());
-    return;
-  }
-  opened.set_value();
-  CameraStatus status = CameraStatus::ok;
-  while (status != CameraStatus::lost && !parts->ending.load(std::memory_order_acquire)) {
-    status = camera.grab(feed.frames.back());
-    if (status != CameraStatus::ok) continue;
-    feed.frames.publish();
-    feed.delivered.fetch_add(1, std::memory_order_release);
-  }
-  camera.close();
-}
-
 void run_recorder(std::shared_ptr<LoopParts> parts) {
   while (!parts->ending.load(std::memory_order_acquire)) {
     parts->recorder.drain();
-    parts->clock.sleep_until(parts->clock.now_ns() + kRecorderPollNs);
+    parts->clock->sleep_until(parts->clock->now_ns() + kRecorderPollNs);
   }
   parts->recorder.drain();
 }

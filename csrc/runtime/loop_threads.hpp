@@ -9,15 +9,13 @@
 
 namespace retain {
 
-/// Arms, then ticks until the controller says that there is nothing left to do. Fulfils `grants` before the first tick,
-/// or passes it the exception of Controller::arm().
+/// Starts the robot, arms, then ticks until the controller says that there is nothing left to do. Fulfils `grants`
+/// before the first tick, or passes it the exception of Robot::start() or Controller::arm(). Stops the robot at the
+/// end.
 void run_tick(std::shared_ptr<LoopParts> parts, std::promise<std::vector<RealtimeGrant>> grants);
 
-/// Asks the policy whenever the schedule says so.
+/// Asks the policy whenever the schedule says so, and keeps it warm while there is nothing to ask.
 void run_inference(std::shared_ptr<LoopParts> parts);
-
-/// Opens a camera and publishes its frames. Fulfils `opened`, or passes it the exception of Camera::open().
-void run_camera(std::shared_ptr<LoopParts> parts, std::size_t index, std::promise<void> opened);
 
 /// Empties the flight recorder's ring.
 void run_recorder(std::shared_ptr<LoopParts> parts);

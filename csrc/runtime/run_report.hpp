@@ -29,6 +29,14 @@ struct ChannelReport {
   AdmissionCounts admission;  ///< in chunk values
 };
 
+/// What one camera did.
+struct CameraReport {
+  std::string role;
+  std::uint64_t frames = 0;
+  std::uint64_t frozen = 0;
+  std::uint64_t losses = 0;
+};
+
 struct RunReport {
   State state = State::disarmed;
   Cause cause = Cause::none;
@@ -48,6 +56,9 @@ struct RunReport {
   LatencySummary inference;
   InferenceStatistics inference_counts;
   std::vector<ChannelReport> channels;
+  std::vector<CameraReport> cameras;
+  std::vector<RobotCount> robot;  ///< trouble that the robot's driver counted
+  std::uint64_t rearmed = 0;
   std::vector<RealtimeGrant> realtime;
   std::uint64_t records_lost = 0;
   bool infer_thread_left_behind = false;  ///< the engine did not come back; the process should end

@@ -4,12 +4,8 @@ namespace retain {
 
 Reaction Supervisor::update(Nanoseconds now_ns, const Signals& signals) noexcept {
   if (state_ == State::disarmed || finished()) return rest_;
-  if (const Cause cause = dropping(signals); cause != Cause::none) {
-    state_ = State::fault;
-    cause_ = cause;
-    rest_ = Reaction::drop;
-    return rest_;
-  }
+  if (const Cause cause = dropping(signals); cause != Cause::none) return drop(cause);
+  if (state_ == State::fault) return wait(signals);
   if (state_ == State::stopping) return stop(cause_, signals);
   if (const Cause cause = ramping(now_ns, signals); cause != Cause::none) return stop(cause, signals);
   if (state_ == State::armed) {
@@ -19,6 +15,32 @@ Reaction Supervisor::update(Nanoseconds now_ns, const Signals& signals) noexcept
     exhausted_since_ns_ = now_ns;
   }
   return run(now_ns, signals);
+}
+
+Reaction Supervisor::drop(Cause cause) noexcept {
+  state_ = State::fault;
+  cause_ = cause;
+  rest_ = Reaction::drop;
+  return rest_;
+}
+
+Reaction Supervisor::wait(const Signals& signals) noexcept {
+  if (signals.stop_requested) {
+    given_up_ = true;
+  } else if (signals.rearm_requested && may_rearm(signals)) {
+    state_ = State::armed;
+    cause_ = Cause::none;
+    holding_ = false;
+    overruns_in_window_ = 0;
+    ++rearmed_;
+  }
+  return rest_;
+}
+
+// A person may only wave through what is mended.
+bool Supervisor::may_rearm(const Signals& signals) const noexcept {
+  return !signals.engine_error && signals.request_age_ns <= limits_.inference_timeout_ns && !signals.following_error &&
+         !signals.overheated && !signals.camera_lost && signals.at_rest;
 }
 
 Cause Supervisor::dropping(const Signals& signals) const noexcept {
@@ -34,6 +56,9 @@ Cause Supervisor::ramping(Nanoseconds now_ns, const Signals& signals) noexcept {
   if (signals.stop_requested) return Cause::operator_stop;
   if (signals.time_over) return Cause::time_over;
   if (signals.following_error) return Cause::following_error;
+  if (signals.left_workspace) return Cause::workspace;
+  if (signals.overheated) return Cause::overheated;
+  if (signals.camera_lost) return Cause::camera_lost;
   if (signals.rejected_in_a_row >= limits_.rejections) return Cause::rejected_chunks;
   return Cause::none;
 }
@@ -144,6 +169,12 @@ const char* to_string(Cause cause) noexcept {
       return "following_error";
     case Cause::overruns:
       return "overruns";
+    case Cause::camera_lost:
+      return "camera_lost";
+    case Cause::workspace:
+      return "workspace";
+    case Cause::overheated:
+      return "overheated";
   }
   return "?";
 }

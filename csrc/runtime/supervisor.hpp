@@ -14,7 +14,7 @@ enum class State : std::uint8_t {
   running,   ///< the policy moves the arm
   stopping,  ///< ramping down within the limits
   hold,      ///< at rest after a stop the operator asked for
-  fault,     ///< at rest, or no longer streaming, after anything else; latched
+  fault,     ///< at rest, or no longer streaming, after anything else; latched until a person re-arms
 };
 
 /// How strongly the loop reacts on this tick, weakest first.
@@ -41,17 +41,24 @@ enum class Cause : std::uint8_t {
   robot_stopped,
   following_error,
   overruns,
+  camera_lost,
+  workspace,   ///< the motion would have left the workspace box
+  overheated,  ///< the robot's motors or the computer
 };
 
 /// What the tick saw. The supervisor knows nothing else.
 struct Signals {
-  bool go = false;              ///< every camera delivers: the policy may move the arm
-  bool time_over = false;       ///< the run's duration has passed
-  bool stop_requested = false;  ///< operator or signal
-  bool drop_requested = false;  ///< operator insists
+  bool go = false;               ///< every camera delivers: the policy may move the arm
+  bool time_over = false;        ///< the run's duration has passed
+  bool stop_requested = false;   ///< operator or signal
+  bool drop_requested = false;   ///< operator insists
+  bool rearm_requested = false;  ///< operator has looked and wants to go on
   RobotStatus robot = RobotStatus::ok;
   Nanoseconds state_age_ns = 0;  ///< since the robot's last new state
   bool following_error = false;
+  bool left_workspace = false;
+  bool overheated = false;
+  bool camera_lost = false;
   std::uint64_t rejected_in_a_row = 0;
   bool engine_error = false;
   Nanoseconds request_age_ns = 0;  ///< since the inference in flight was asked; 0 when none is
@@ -69,6 +76,7 @@ struct SupervisorLimits {
   Nanoseconds state_timeout_ns = 0;
   std::uint64_t rejections = 2;      ///< in a row
   std::uint64_t overruns_per_s = 0;  ///< late ticks within one second
+  bool attended = false;  ///< after a fault that left the arm at rest, go on holding for a person to re-arm or to stop
 };
 
 /// Decides once per tick. Pure: same signals, same decisions; no clock, no thread, no allocation.
@@ -83,11 +91,18 @@ class Supervisor {
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] Cause cause() const noexcept { return cause_; }
-  [[nodiscard]] bool finished() const noexcept { return state_ == State::hold || state_ == State::fault; }
+  /// Nothing more will happen: at rest after a stop, or after a fault that nobody will re-arm.
+  [[nodiscard]] bool finished() const noexcept { return state_ == State::hold || (state_ == State::fault && !waits()); }
+  [[nodiscard]] std::uint64_t rearmed() const noexcept { return rearmed_; }
   [[nodiscard]] std::uint64_t holds() const noexcept { return holds_; }
   [[nodiscard]] Nanoseconds running_since_ns() const noexcept { return running_since_ns_; }
 
  private:
+  /// In a fault, at rest, for a person.
+  [[nodiscard]] bool waits() const noexcept { return limits_.attended && rest_ == Reaction::hold && !given_up_; }
+  Reaction wait(const Signals& signals) noexcept;
+  [[nodiscard]] bool may_rearm(const Signals& signals) const noexcept;
+  Reaction drop(Cause cause) noexcept;
   [[nodiscard]] Cause dropping(const Signals& signals) const noexcept;
   [[nodiscard]] Cause ramping(Nanoseconds now_ns, const Signals& signals) noexcept;
   [[nodiscard]] bool overrun(Nanoseconds now_ns, std::uint64_t skipped) noexcept;
@@ -104,6 +119,8 @@ class Supervisor {
   Nanoseconds overrun_window_ns_ = 0;
   std::uint64_t overruns_in_window_ = 0;
   std::uint64_t holds_ = 0;
+  std::uint64_t rearmed_ = 0;
+  bool given_up_ = false;
 };
 
 const char* to_string(State state) noexcept;

@@ -62,7 +62,7 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
                       " joints, a rate of at least 1 Hz and some duration");
   }
   constexpr std::size_t kRows = 16;
-  const std::vector<ChannelLimits> limits(joints, {"joint", Interpolation::linear, -1.0, 1.0, 3.0, 40.0});
+  const std::vector<ChannelLimits> limits(joints, {"joint", Interpolation::linear, -1.0, 1.0, 3.0, 40.0, 2000.0});
   MonotonicClock clock;
   MemoryRobot robot(joints);
   MotionHistory history(static_cast<std::size_t>(2.0 * rate_hz) + 2, joints);
@@ -70,6 +70,7 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
   Recorder recorder(static_cast<std::size_t>(2.0 * rate_hz), 1);
   InferenceHealth health;
   OperatorRequests requests;
+  Surroundings surroundings;
   requests.go.store(true);
   const SupervisorLimits supervisor{.hold_timeout_ns = to_ns(duration_s + 60.0),
                                     .first_chunk_timeout_ns = to_ns(60.0),
@@ -82,7 +83,7 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
                          .limits = limits,
                          .following_error = std::vector<double>(joints, 1.0),
                          .supervisor = supervisor},
-                        clock, robot, chunks, health, requests, history, recorder);
+                        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder});
   controller.arm();
 
   TickBenchmark result;

@@ -123,6 +123,8 @@ class ChannelLimits(_Part):
     """Per second, both directions."""
     acceleration: PositiveFloat | None = None
     """Per second squared, both directions."""
+    jerk: PositiveFloat | None = None
+    """Per second cubed, both directions."""
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> "ChannelLimits":

@@ -37,8 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rate", type=float, default=500.0, metavar="HZ", help="ticks per second (default: 500)")
     parser.add_argument(
-        "--strategy", choices=("async", "sync"), default="async",
-        help="ask for the next chunk while one plays, or look, ask and wait between chunks (default: async)",
+        "--strategy", choices=("async", "sync", "ensemble", "rtc-guided", "rtc-prefix"), default="async",
+        help="ask for the next chunk while one plays and play the newest (async), the mean of all (ensemble) or one"
+        " that goes on from the old (rtc-guided, rtc-prefix); or look, ask and wait between chunks (sync)",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="draws the scenes and the policy's noise (default: 0)")
     parser.add_argument("--suite", default="id", help="how scenes are varied, as in `retain evaluate` (default: id)")

@@ -130,10 +130,7 @@ def drive_table(story: Story) -> Table:
     rows = []
     for number, one in enumerate(story.drives):
         report = one.report
-        touched = sum(
-            channel.limiter_position + channel.limiter_velocity + channel.limiter_acceleration
-            for channel in report.channels
-        )
+        touched = sum(channel.limiter for channel in report.channels)
         rows.append(
             [
                 f"{HEADINGS.get(one.suite, one.suite)} {number + 1}",

@@ -30,6 +30,7 @@ class Status:
     """A running loop at one moment."""
 
     state: str
+    cause: str
     running_s: float
     ticks: int
     chunks: int
@@ -76,10 +77,7 @@ def run_bundle(
         EngineError: The engine cannot be opened or fails on its first run.
     """
     configuration = configuration or RunConfiguration()
-    check_fit(bundle.manifest, devices.profile)
-    tokens, mask = bundle.tokenize(instruction)
-    engine = engine if engine is not None else open_engine(bundle)
-    config = loop_config(configuration, bundle.manifest, devices.profile, tokens, mask)
+    config, engine = prepare(bundle, devices, instruction, configuration, engine)
     loop = core.Loop(config, devices.robot, list(devices.cameras), engine)
     loop.start()
     success_s = _wait(loop, watch)
@@ -92,6 +90,25 @@ def run_bundle(
     )
     channels = tuple(channel.name for channel in devices.robot.channels)
     return Run(report, FlightRecord.from_core(loop.records(), channels, core.STATES))
+
+
+def prepare(
+    bundle: Bundle,
+    devices: Devices,
+    instruction: str,
+    configuration: RunConfiguration,
+    engine: engine_core.Engine | None,
+) -> tuple[core.LoopConfig, engine_core.Engine]:
+    """Check that bundle and robot fit, and get ready what the C++ loop takes.
+
+    Raises:
+        BundleError: They do not fit.
+        EngineError: The engine cannot be opened.
+    """
+    check_fit(bundle.manifest, devices.profile)
+    tokens, mask = bundle.tokenize(instruction)
+    engine = engine if engine is not None else open_engine(bundle)
+    return loop_config(configuration, bundle.manifest, devices.profile, tokens, mask), engine
 
 
 def _wait(loop: core.Loop, watch: Watch | None) -> float | None:

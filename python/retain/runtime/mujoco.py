@@ -84,11 +84,12 @@ def tabletop_profile(height: int, width: int) -> RobotProfile:
             position_max=float(LIMITS.position_max[i]),
             velocity=float(LIMITS.velocity[i]),
             acceleration=float(LIMITS.acceleration[i]),
+            jerk=float(LIMITS.jerk[i]),
             following_error=FOLLOWING_ERROR_RAD,
         )
         for i, name in enumerate(JOINTS)
     )
-    cup = ChannelProfile(SUCTION, "1", "hold", *SUCTION_BOUNDS, np.inf, np.inf, np.inf)
+    cup = ChannelProfile(SUCTION, "1", "hold", *SUCTION_BOUNDS, np.inf, np.inf, np.inf, np.inf)
     return RobotProfile("mujoco", (*joints, cup), (CameraProfile(ROLE, height, width),))
 
 
@@ -111,7 +112,7 @@ def open_tabletop(
     Args:
         episode: What to do, where, and the seed.
         camera_size: Height and width of the camera's frames, pixels.
-        camera_rate_hz: Frames per second.
+        camera_rate_hz: Frames per second; 0 renders whenever the loop asks, for virtual time.
 
     Raises:
         MissingExtraError: MuJoCo is not installed.

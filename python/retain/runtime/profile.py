@@ -1,5 +1,6 @@
 """What a robot is, as far as a policy must know: its channels with limits, and its cameras."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,7 @@ class ChannelProfile:
         position_max: Highest command.
         velocity: Highest speed of the command, per second. Not used for `hold`.
         acceleration: Highest change of that speed, per second squared. Not used for `hold`.
+        jerk: Highest change of that acceleration, per second cubed. Not used for `hold`.
         following_error: Distance of command and measurement beyond which the arm is ramped down.
     """
 
@@ -28,6 +30,7 @@ class ChannelProfile:
     position_max: float
     velocity: float
     acceleration: float
+    jerk: float
     following_error: float
 
 
@@ -42,8 +45,13 @@ class CameraProfile:
 
 @dataclass(frozen=True)
 class RobotProfile:
-    """A robot's channels, in its own order, and its cameras."""
+    """A robot's channels, in its own order, and its cameras.
+
+    Attributes:
+        temperature_limit_c: Of its motors; a hotter one ramps the arm down. Infinite where it can't say.
+    """
 
     name: str
     channels: tuple[ChannelProfile, ...]
     cameras: tuple[CameraProfile, ...]
+    temperature_limit_c: float = math.inf

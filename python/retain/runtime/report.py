@@ -26,8 +26,26 @@ class ChannelCounts:
     limiter_position: int
     limiter_velocity: int
     limiter_acceleration: int
+    limiter_jerk: int
     admission_position: int
     admission_velocity: int
+    admission_seam: int
+    admission_jerk: int
+
+    @property
+    def limiter(self) -> int:
+        """Ticks on which the limiter changed a finite target."""
+        return self.limiter_position + self.limiter_velocity + self.limiter_acceleration + self.limiter_jerk
+
+
+@dataclass(frozen=True)
+class CameraCounts:
+    """What one camera did: frames that counted, frames held back because they repeated, times it was lost."""
+
+    role: str
+    frames: int
+    frozen: int
+    losses: int
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,10 @@ class RunReport:
         device: The robot's read and write.
         frame_age: From a frame's sensor time to each command that rests on it.
         inference: From the request to the published chunk.
+        spliced: Requests that went on from a running chunk (real-time chunking).
+        beyond_splice: Of these, answers that came after the rows that were taken as committed. They are played.
+        robot: What the robot's driver counted of trouble on its way to the device, by name.
+        rearmed: Times that a person re-armed the arm after a fault.
         expired: Chunks that came after their last row was due, and were not played.
         stale_episodes: Times that a due request found no fresh frame.
     """
@@ -86,9 +108,16 @@ class RunReport:
     rejected_not_finite: int
     rejected_out_of_bounds: int
     rejected_too_fast: int
+    rejected_seam: int
+    rejected_too_jerky: int
+    spliced: int
+    beyond_splice: int
     expired: int
     stale_episodes: int
     channels: tuple[ChannelCounts, ...]
+    cameras: tuple[CameraCounts, ...]
+    robot: Mapping[str, int]
+    rearmed: int
     realtime: tuple[Grant, ...]
     records_lost: int
     infer_thread_left_behind: bool
@@ -110,6 +139,7 @@ def report_from_core(
     latencies = ("lateness", "body", "device", "frame_age", "inference")
     parts: dict[str, Any] = {name: Latency(**values[name]) for name in latencies}
     parts["channels"] = tuple(ChannelCounts(**channel) for channel in values["channels"])
+    parts["cameras"] = tuple(CameraCounts(**camera) for camera in values["cameras"])
     parts["realtime"] = tuple(Grant(**grant) for grant in values["realtime"])
     said = {"engine": engine, "strategy": strategy, "success": success, "success_s": success_s}
     return RunReport(**{**values, **parts, **said})
@@ -117,13 +147,15 @@ def report_from_core(
 
 def report_rows(report: RunReport) -> list[tuple[str, str]]:
     """(what, value) in reading order, for a person."""
-    limiter = ", ".join(
-        f"{channel.name} {touched}"
-        for channel in report.channels
-        if (touched := channel.limiter_position + channel.limiter_velocity + channel.limiter_acceleration)
-    )
+    limiter = ", ".join(f"{channel.name} {channel.limiter}" for channel in report.channels if channel.limiter)
     admission = sum(channel.admission_position + channel.admission_velocity for channel in report.channels)
-    rejected = report.rejected_not_finite + report.rejected_out_of_bounds + report.rejected_too_fast
+    rejected = (
+        report.rejected_not_finite
+        + report.rejected_out_of_bounds
+        + report.rejected_too_fast
+        + report.rejected_seam
+        + report.rejected_too_jerky
+    )
     refused = "; ".join(f"{grant.what} REFUSED: {grant.reason}" for grant in report.realtime if not grant.granted)
     granted = ", ".join(grant.what for grant in report.realtime if grant.granted)
     rates = (
@@ -148,6 +180,18 @@ def report_rows(report: RunReport) -> list[tuple[str, str]]:
         ("stale frames", f"{report.stale_episodes} times"),
         ("real time", "; ".join(part for part in (granted, refused) if part) or "nothing asked for"),
     ]
+    if report.spliced:
+        rows.append(
+            ("real-time chunking", f"{report.spliced} chunks spliced, {report.beyond_splice} later than reckoned with")
+        )
+    if frozen := ", ".join(f"{one.role} {one.frozen}" for one in report.cameras if one.frozen):
+        rows.append(("frozen frames", frozen))
+    if losses := ", ".join(f"{one.role} {one.losses} times" for one in report.cameras if one.losses):
+        rows.append(("cameras lost", losses))
+    if trouble := ", ".join(f"{what} {count}" for what, count in report.robot.items() if count):
+        rows.append(("robot", trouble))
+    if report.rearmed:
+        rows.append(("re-armed", f"{report.rearmed} times"))
     if report.engine_message:
         rows.append(("engine", report.engine_message))
     if report.records_lost:

@@ -35,6 +35,9 @@ JOINT_VELOCITY_LIMITS: Final = (3.0, 3.0, 3.0, 3.0, 3.0, 3.0)
 JOINT_ACCELERATION_LIMITS: Final = (40.0, 40.0, 40.0, 40.0, 40.0, 40.0)
 """Of the commands, rad/s²."""
 
+JOINT_JERK_LIMITS: Final = (2000.0, 2000.0, 2000.0, 2000.0, 2000.0, 2000.0)
+"""Of the commands, rad/s³: full acceleration in 20 ms."""
+
 HOME_RAD: Final = (0.0, -1.16, 1.93, -0.77, 0.0, 0.0)
 """Elbow up, the cup pointing down 15 cm above the middle of the table."""
 
@@ -53,12 +56,14 @@ class JointLimits:
         position_max: Upper stops, rad.
         velocity: rad/s.
         acceleration: rad/s².
+        jerk: rad/s³.
     """
 
     position_min: npt.NDArray[np.float64]
     position_max: npt.NDArray[np.float64]
     velocity: npt.NDArray[np.float64]
     acceleration: npt.NDArray[np.float64]
+    jerk: npt.NDArray[np.float64]
 
 
 LIMITS: Final = JointLimits(
@@ -66,6 +71,7 @@ LIMITS: Final = JointLimits(
     position_max=np.array([high for _, high in POSITION_LIMITS]),
     velocity=np.array(JOINT_VELOCITY_LIMITS),
     acceleration=np.array(JOINT_ACCELERATION_LIMITS),
+    jerk=np.array(JOINT_JERK_LIMITS),
 )
 
 

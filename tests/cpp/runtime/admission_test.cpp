@@ -10,7 +10,7 @@ using namespace retain;
 
 namespace {
 
-const std::vector<ChannelLimits> kLimits{{"joint", Interpolation::linear, -1.0, 1.0, 2.0, 10.0},
+const std::vector<ChannelLimits> kLimits{{"joint", Interpolation::linear, -1.0, 1.0, 2.0, 10.0, 200.0},
                                          {"cup", Interpolation::hold, 0.0, 1.0, 0.0, 0.0}};
 
 Chunk of(std::vector<double> joint) {
@@ -19,6 +19,8 @@ Chunk of(std::vector<double> joint) {
   for (std::size_t row = 0; row < joint.size(); ++row) chunk.planned[2 * row] = joint[row];
   return chunk;
 }
+
+const Seam kAtRest{.row = 0, .command = {}, .room_s = 10.0};
 
 }  // namespace
 
@@ -35,7 +37,7 @@ TEST_CASE("a chunk is admitted exactly if all its bit patterns are finite, and t
     finite = true;
     for (const double value : chunk.planned) finite = finite && std::isfinite(value);
     Admission admission(kLimits, {});
-    CHECK((admission.judge(chunk) == Verdict::admitted) == finite);
+    CHECK((admission.judge(chunk, kAtRest) == Verdict::admitted) == finite);
     if (!finite) continue;
     for (std::size_t row = 0; row < 4; ++row) {
       CHECK(std::abs(chunk.planned[2 * row]) <= 1.0);
@@ -50,7 +52,7 @@ TEST_CASE("every NaN and infinity bit pattern class is refused, wherever it stan
     for (std::size_t place = 0; place < 8; ++place) {
       Chunk chunk = of({0.0, 0.0, 0.0, 0.0});
       chunk.planned[place] = std::bit_cast<double>(bits);
-      CHECK(Admission(kLimits, {}).judge(chunk) == Verdict::not_finite);
+      CHECK(Admission(kLimits, {}).judge(chunk, kAtRest) == Verdict::not_finite);
     }
   }
 }
@@ -58,18 +60,40 @@ TEST_CASE("every NaN and infinity bit pattern class is refused, wherever it stan
 TEST_CASE("values are clamped and counted, or the chunk is rejected, as the rules say") {
   Chunk outside = of({0.9, 1.05, 1.1});
   Admission clamping(kLimits, {});
-  CHECK(clamping.judge(outside) == Verdict::admitted);
+  CHECK(clamping.judge(outside, kAtRest) == Verdict::admitted);
   CHECK(outside.planned[2] == 1.0);
   CHECK(clamping.counts()[0].position == 2);
 
   Chunk jumping = of({0.0, 0.5, 0.5});
-  CHECK(clamping.judge(jumping) == Verdict::admitted);
+  CHECK(clamping.judge(jumping, kAtRest) == Verdict::admitted);
   CHECK(jumping.planned[2] == doctest::Approx(0.2));
   CHECK(jumping.planned[4] == doctest::Approx(0.4));
   CHECK(clamping.counts()[0].velocity == 2);
 
   Chunk again = of({0.9, 1.05, 1.1});
-  CHECK(Admission(kLimits, {OnViolation::reject, OnViolation::clamp}).judge(again) == Verdict::out_of_bounds);
+  CHECK(Admission(kLimits, {.out_of_bounds = OnViolation::reject}).judge(again, kAtRest) == Verdict::out_of_bounds);
   again = of({0.0, 0.5, 0.5});
-  CHECK(Admission(kLimits, {OnViolation::clamp, OnViolation::reject}).judge(again) == Verdict::too_fast);
+  CHECK(Admission(kLimits, {.too_fast = OnViolation::reject}).judge(again, kAtRest) == Verdict::too_fast);
+}
+
+TEST_CASE("the first row that plays is measured against the command in force, and the chunk keeps its meaning") {
+  const Seam seam{.row = 1, .command = {0.0, 0.0}, .room_s = 0.05};
+  const std::vector<double> rows{0.3, 0.15, 0.2};
+  Chunk chunk = of(rows);
+  Admission clamping(kLimits, {});
+  CHECK(clamping.judge(chunk, seam) == Verdict::admitted);  // 2 per second reach 0.1 in 0.05 s
+  CHECK(clamping.counts()[0].seam == 1);
+  for (std::size_t row = 0; row < 3; ++row) CHECK(chunk.planned[2 * row] == rows[row]);
+  CHECK(Admission(kLimits, {.seam = OnViolation::reject}).judge(chunk, seam) == Verdict::seam);
+  CHECK(Admission(kLimits, {.seam = OnViolation::reject}).judge(chunk, {1, {0.1, 0.0}, 0.05}) == Verdict::admitted);
+}
+
+TEST_CASE("a chunk whose rows jerk is counted and left to the limiter, or rejected") {
+  // Third differences of 0, .1, 0, .1, 0 are 0.4; 200 per second cubed allow 0.2 in 0.1 s.
+  Chunk shaking = of({0.0, 0.1, 0.0, 0.1, 0.0});
+  Admission clamping(kLimits, {});
+  CHECK(clamping.judge(shaking, kAtRest) == Verdict::admitted);
+  CHECK(clamping.counts()[0].jerk == 2);
+  CHECK(shaking.planned[2] == doctest::Approx(0.1));
+  CHECK(Admission(kLimits, {.too_jerky = OnViolation::reject}).judge(shaking, kAtRest) == Verdict::too_jerky);
 }

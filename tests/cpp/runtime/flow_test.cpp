@@ -55,4 +55,33 @@ TEST_CASE("a schedule that cannot work is refused with its numbers") {
   check_schedule(schedule);
   schedule.execute_rows = 17;
   CHECK_THROWS_AS(check_schedule(schedule), ConfigError);
+  schedule = {.strategy = Strategy::rtc_prefix, .horizon = 16, .execute_rows = 8, .dt_ns = to_ns(0.1)};
+  CHECK_THROWS_WITH_AS(check_schedule(schedule), doctest::Contains("max_trained_delay is 0"), ConfigError);
+}
+
+TEST_CASE("a policy too slow for its schedule is refused with d, s, H and what would fit") {
+  Schedule schedule{.strategy = Strategy::async, .horizon = 16, .execute_rows = 8, .dt_ns = to_ns(0.1)};
+  for (std::size_t s = 1; s < 16; ++s) {
+    for (std::size_t d = 0; d < 20; ++d) {
+      schedule.execute_rows = s;
+      const Nanoseconds latency_ns = static_cast<Nanoseconds>(d) * schedule.dt_ns;
+      CAPTURE(s);
+      CAPTURE(d);
+      if (d <= s && s <= 16 - std::min<std::size_t>(d, 16)) {
+        CHECK_NOTHROW(check_feasible(schedule, latency_ns));
+      } else {
+        CHECK_THROWS_AS(check_feasible(schedule, latency_ns), ConfigError);
+      }
+    }
+  }
+  schedule.execute_rows = 2;
+  CHECK_THROWS_WITH_AS(check_feasible(schedule, to_ns(0.31)), doctest::Contains("choose from 4 to 12 rows"),
+                       ConfigError);
+  schedule.execute_rows = 8;
+  schedule.strategy = Strategy::rtc_prefix;
+  schedule.max_trained_delay = 3;
+  check_feasible(schedule, to_ns(0.3));
+  CHECK_THROWS_WITH_AS(check_feasible(schedule, to_ns(0.301)), doctest::Contains("continue at most 3"), ConfigError);
+  schedule.strategy = Strategy::sync;
+  check_feasible(schedule, to_ns(100.0));
 }

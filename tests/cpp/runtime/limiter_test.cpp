@@ -20,8 +20,15 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-std::vector<ChannelLimits> one_joint(double velocity = 2.0, double acceleration = 10.0) {
-  return {{"joint", Interpolation::linear, -1.0, 1.0, velocity, acceleration}};
+// Sanitizers slow the arithmetic down twenty times; they look for other things.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t kTicks = 500'000;
+#else
+constexpr std::size_t kTicks = 10'000'000;
+#endif
+
+std::vector<ChannelLimits> one_joint(double velocity = 2.0, double acceleration = 10.0, double jerk = 200.0) {
+  return {{"joint", Interpolation::linear, -1.0, 1.0, velocity, acceleration, jerk}};
 }
 
 double next(Limiter& limiter, double target, double velocity = 0.0) {
@@ -72,10 +79,10 @@ class Adversary {
 
 }  // namespace
 
-TEST_CASE("every command obeys every limit, for a million ticks of adversarial targets") {
+TEST_CASE("every command obeys every limit, for ten million ticks of adversarial targets") {
   // Tick rates, limits and joint counts vary between episodes; a failing seed is printed and reproduces the failure.
   std::size_t ticks = 0;
-  for (std::uint64_t seed = 0; ticks < 1'200'000; ++seed) {
+  for (std::uint64_t seed = 0; ticks < kTicks; ++seed) {
     CAPTURE(seed);
     std::mt19937_64 random(seed);
     std::uniform_real_distribution<double> unit(0.0, 1.0);
@@ -84,7 +91,8 @@ TEST_CASE("every command obeys every limit, for a million ticks of adversarial t
     for (int c = 0; c < 7; ++c) {
       const double low = -6.0 * unit(random) - 0.01;
       limits.push_back({"joint " + std::to_string(c), c == 6 ? Interpolation::hold : Interpolation::linear, low,
-                        low + 0.001 + 12.0 * unit(random), 0.01 + 10.0 * unit(random), 0.05 + 500.0 * unit(random)});
+                        low + 0.001 + 12.0 * unit(random), 0.01 + 10.0 * unit(random), 0.05 + 500.0 * unit(random),
+                        0.1 * std::pow(10.0, 6.0 * unit(random))});
     }
     Limiter limiter(limits, period_s);
     std::vector<double> start;
@@ -123,7 +131,7 @@ TEST_CASE("braking ends at rest inside the bounds, from full speed towards a bou
   for (int tick = 0; tick < 300; ++tick) next(limiter, 1.0, 2.0);
   int ticks = 0;
   for (; !limiter.at_rest(); ++ticks) limiter.brake();
-  CHECK(ticks == 100);  // 2 rad/s at 10 rad/s² and 500 Hz
+  CHECK(std::abs(ticks - 125) <= 1);  // v/A + A/J: 2 rad/s at 10 rad/s² and 200 rad/s³ take 0.25 s, at 500 Hz
   CHECK(limiter.command()[0] <= 1.0);
 }
 
@@ -133,8 +141,9 @@ TEST_CASE("a motion within the limits passes unchanged and uncounted") {
   limiter.reset(std::span(&start, 1));
   for (int tick = 1; tick <= 3000; ++tick) {
     const double t = 0.002 * tick;
-    const double target = 0.5 * (1.0 - std::cos(2.0 * t));
-    CHECK(next(limiter, target, std::sin(2.0 * t)) == doctest::Approx(target).epsilon(1e-9));
+    const double target = 0.9 * std::pow(std::sin(t), 3.0);
+    const double speed = 2.7 * std::pow(std::sin(t), 2.0) * std::cos(t);
+    CHECK(std::abs(next(limiter, target, speed) - target) < 1e-6);
   }
   CHECK(limiter.counts()[0].velocity == 0);
   CHECK(limiter.counts()[0].acceleration == 0);
@@ -151,13 +160,13 @@ TEST_CASE("a step is reached without overshoot, in the time the limits need") {
     ++ticks;
   }
   CHECK(highest <= 0.5 + 1e-12);
-  // Trapezoid: 1 rad at 2 rad/s, 10 rad/s²: 0.5 s + 0.2 s.
-  CHECK(ticks * 0.002 == doctest::Approx(0.7).epsilon(0.02));
+  // 1 rad at 2 rad/s, 10 rad/s², 200 rad/s³: 0.5 s + v/A + A/J.
+  CHECK(ticks * 0.002 == doctest::Approx(0.75).epsilon(0.01));
 }
 
 TEST_CASE("a target that is not finite brakes the channel and nothing else") {
-  std::vector<ChannelLimits> limits{{"a", Interpolation::linear, -1.0, 1.0, 2.0, 10.0},
-                                    {"b", Interpolation::linear, -1.0, 1.0, 2.0, 10.0},
+  std::vector<ChannelLimits> limits{{"a", Interpolation::linear, -1.0, 1.0, 2.0, 10.0, 200.0},
+                                    {"b", Interpolation::linear, -1.0, 1.0, 2.0, 10.0, 200.0},
                                     {"cup", Interpolation::hold, 0.0, 1.0, 0.0, 0.0}};
   Limiter limiter(limits, 0.002);
   const std::vector<double> start{0.0, 0.0, 1.0};
@@ -172,26 +181,11 @@ TEST_CASE("a target that is not finite brakes the channel and nothing else") {
   CHECK(limiter.counts()[2].nonfinite == 1000);
 }
 
-TEST_CASE("the braking speed is the largest one that still stops in the room") {
-  for (const double room : {0.0, 1e-7, 1e-4, 0.01, 0.3, 2.0}) {
-    for (const double acceleration : {0.5, 10.0, 300.0}) {
-      const double period_s = 0.002;
-      const auto distance = [&](double v) {
-        double way = 0.0;
-        for (; v > 0.0; v -= acceleration * period_s) way += v * period_s;
-        return way;
-      };
-      const double v = retain::braking_speed(room, acceleration, period_s);
-      CHECK(distance(v) <= room * (1.0 + 1e-9) + 1e-15);
-      CHECK(distance(v * 1.001 + 1e-9) > room * (1.0 - 1e-9));
-    }
-  }
-}
-
 TEST_CASE("impossible limits are refused") {
   CHECK_THROWS_AS(Limiter(one_joint(0.0, 10.0), 0.002), retain::ConfigError);
   CHECK_THROWS_AS(Limiter(one_joint(kNaN, 10.0), 0.002), retain::ConfigError);
   CHECK_THROWS_AS(Limiter(one_joint(2.0, kInf), 0.002), retain::ConfigError);
-  CHECK_THROWS_AS(Limiter({{"joint", Interpolation::linear, 1.0, 1.0, 1.0, 1.0}}, 0.002), retain::ConfigError);
+  CHECK_THROWS_AS(Limiter(one_joint(2.0, 10.0, 0.0), 0.002), retain::ConfigError);
+  CHECK_THROWS_AS(Limiter({{"joint", Interpolation::linear, 1.0, 1.0, 1.0, 1.0, 1.0}}, 0.002), retain::ConfigError);
   CHECK_THROWS_AS(Limiter(one_joint(), 0.0), retain::ConfigError);
 }

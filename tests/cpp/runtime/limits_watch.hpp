@@ -12,8 +12,8 @@
 
 namespace retain::testing {
 
-/// Independent of the limiter: it differentiates the sequence of commands. Tolerance: 1e-9 of the channel's unit, per
-/// step.
+/// Independent of the limiter: it takes differences of the sequence of commands. Tolerance: rounding, 1e-12 of the
+/// channel's unit per step and a millionth of the limit.
 class LimitsWatch {
  public:
   LimitsWatch(std::vector<ChannelLimits> limits, double period_s) : limits_(std::move(limits)), period_s_(period_s) {}
@@ -22,6 +22,7 @@ class LimitsWatch {
   void start(std::span<const double> command) {
     last_.assign(command.begin(), command.end());
     step_.assign(command.size(), 0.0);
+    change_.assign(command.size(), 0.0);
   }
 
   void see(std::span<const double> command) {
@@ -33,10 +34,14 @@ class LimitsWatch {
       if (command[c] < limit.position_min || command[c] > limit.position_max)
         complain(c, "is out of bounds", command[c]);
       if (limit.interpolation == Interpolation::linear) {
-        if (std::abs(step) > limit.velocity * period_s_ + kTolerance) complain(c, "moves too fast", step / period_s_);
-        if (std::abs(step - step_[c]) > limit.acceleration * period_s_ * period_s_ + kTolerance) {
-          complain(c, "accelerates too much", (step - step_[c]) / period_s_ / period_s_);
+        const double T = period_s_;
+        const double change = step - step_[c];
+        if (exceeds(step, limit.velocity * T)) complain(c, "moves too fast", step / T);
+        if (exceeds(change, limit.acceleration * T * T)) complain(c, "accelerates too much", change / T / T);
+        if (exceeds(change - change_[c], limit.jerk * T * T * T)) {
+          complain(c, "jerks", (change - change_[c]) / T / T / T);
         }
+        change_[c] = change;
       }
       last_[c] = command[c];
       step_[c] = step;
@@ -47,7 +52,7 @@ class LimitsWatch {
   [[nodiscard]] std::size_t seen() const noexcept { return seen_; }
 
  private:
-  static constexpr double kTolerance = 1e-9;
+  static bool exceeds(double value, double limit) { return std::abs(value) > limit * (1.0 + 1e-6) + 1e-12; }
 
   void complain(std::size_t channel, const char* what, double value) {
     std::ostringstream text;
@@ -59,6 +64,7 @@ class LimitsWatch {
   double period_s_;
   std::vector<double> last_;
   std::vector<double> step_;
+  std::vector<double> change_;
   std::string broken_;
   std::size_t seen_ = 0;
 };

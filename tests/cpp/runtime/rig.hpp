@@ -34,12 +34,18 @@ struct Scenario {
   double following_error = 1e9;
   std::uint64_t overruns_per_s = 125;
   AdmissionRules admission;
+  bool attended = false;
+  std::optional<Workspace> workspace{};
+  double temperature_limit_c = std::numeric_limits<double>::infinity();
+  std::size_t max_trained_delay = 6;
+  double overlap_share = 1.0;
+  double expected_delay_s = 0.0;  ///< what the loop is told of its latency beforehand
 };
 
 inline std::vector<ChannelLimits> rig_limits() {
-  return {{"a", Interpolation::linear, -2.0, 2.0, 1.0, 5.0},
-          {"b", Interpolation::linear, -2.0, 2.0, 1.0, 5.0},
-          {"cup", Interpolation::hold, 0.0, 1.0, 0.0, 0.0}};
+  return {{"a", Interpolation::linear, -2.0, 2.0, 1.0, 5.0, 100.0},
+          {"b", Interpolation::linear, -2.0, 2.0, 1.0, 5.0, 100.0},
+          {"cup", Interpolation::hold, 0.0, 1.0, 0.0, 0.0, 0.0}};
 }
 
 class Rig {
@@ -62,29 +68,36 @@ class Rig {
                                       .inference_timeout_ns = to_ns(scenario.inference_timeout_s),
                                       .state_timeout_ns = to_ns(0.1),
                                       .rejections = 2,
-                                      .overruns_per_s = scenario.overruns_per_s};
+                                      .overruns_per_s = scenario.overruns_per_s,
+                                      .attended = scenario.attended};
     controller = std::make_unique<Controller>(
         ControllerConfig{.period_ns = period_ns_,
                          .duration_ns = 0,
                          .limits = rig_limits(),
                          .following_error = std::vector<double>(kChannels, scenario.following_error),
-                         .supervisor = supervisor},
-        clock, robot, chunks, health, requests, history, recorder);
+                         .supervisor = supervisor,
+                         .workspace = scenario.workspace,
+                         .temperature_limit_c = scenario.temperature_limit_c},
+        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder});
     const std::vector<StateChannel> state{{"a", 0.0, 1.0}, {"b", 0.0, 1.0}, {"cup", 0.0, 1.0}};
     const std::vector<ActionChannel> action{
         {"a", 0.0, 1.0, scenario.delta}, {"b", 0.0, 1.0, scenario.delta}, {"cup", 0.0, 1.0, false}};
-    inference =
-        std::make_unique<Inference>(InferenceConfig{.schedule = {.strategy = scenario.strategy,
-                                                                 .horizon = scenario.horizon,
-                                                                 .execute_rows = scenario.execute_rows,
-                                                                 .dt_ns = to_ns(scenario.dt_s)},
-                                                    .max_frame_age_ns = to_ns(scenario.max_frame_age_s),
-                                                    .seed = 1,
-                                                    .flow_steps = 4,
-                                                    .instruction = {{1, 2}, {1, 1}}},
-                                    clock, engine, ActionCodec(state, action, robot.channels()),
-                                    Admission(rig_limits(), scenario.admission), feeds, history, chunks, health);
+    inference = std::make_unique<Inference>(
+        InferenceConfig{.schedule = {.strategy = scenario.strategy,
+                                     .horizon = scenario.horizon,
+                                     .execute_rows = scenario.execute_rows,
+                                     .dt_ns = to_ns(scenario.dt_s),
+                                     .max_trained_delay = scenario.max_trained_delay},
+                        .max_frame_age_ns = to_ns(scenario.max_frame_age_s),
+                        .seed = 1,
+                        .flow_steps = 4,
+                        .instruction = {{1, 2}, {1, 1}},
+                        .interpolation = {Interpolation::linear, Interpolation::linear, Interpolation::hold},
+                        .overlap_share = scenario.overlap_share},
+        clock, engine, ActionCodec(state, action, robot.channels()), Admission(rig_limits(), scenario.admission), feeds,
+        history, chunks, health);
     inference->warm_up();
+    if (scenario.expected_delay_s > 0.0) inference->expect(to_ns(scenario.expected_delay_s));
     controller->arm();
     start_ns = due_ns_ = clock.now_ns();
     feeds[0]->frames.back() = frame(start_ns, 1);
@@ -128,6 +141,7 @@ class Rig {
   Recorder recorder;
   InferenceHealth health;
   OperatorRequests requests;
+  Surroundings surroundings;
   std::vector<std::unique_ptr<CameraFeed>> feeds;
   std::unique_ptr<Controller> controller;
   std::unique_ptr<Inference> inference;

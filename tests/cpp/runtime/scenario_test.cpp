@@ -260,9 +260,10 @@ TEST_CASE("hostile policies with random delays, drops and stolen ticks: no comma
     CAPTURE(seed);
     auto random = std::make_shared<std::mt19937_64>(seed);
     Scenario scenario;
-    scenario.strategy = seed % 3 == 0 ? Strategy::sync : Strategy::async;
+    scenario.strategy = static_cast<Strategy>(seed % 5);
+    scenario.overlap_share = seed % 7 == 0 ? 0.7 : 1.0;
     scenario.delta = seed % 2 == 0;
-    scenario.rate_hz = seed % 5 == 0 ? 100.0 : 500.0;
+    scenario.rate_hz = seed % 4 == 0 ? 100.0 : 500.0;
     scenario.hold_timeout_s = 5.0;
     scenario.inference_timeout_s = 10.0;
     scenario.delay_s = [random](std::uint64_t) { return 0.001 * static_cast<double>((*random)() % 3200); };

@@ -16,6 +16,7 @@
 #include "error.hpp"
 #include "robot/robot.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/inference.hpp"
 #include "runtime/limits_watch.hpp"
 
 namespace retain::testing {
@@ -62,8 +63,8 @@ class ScriptedRobot final : public Robot {
   std::vector<double> position_;
 };
 
-/// Computes chunks from a function of (request number, measured state). The flow's velocity is (chunk − x)/(1 − t):
-/// Euler lands on the chunk whatever the noise.
+/// Computes chunks from a function of (request number, measured state); the warm-up's runs are request 0. The flow's
+/// velocity is (chunk − x)/(1 − t): Euler lands on the chunk whatever the noise.
 class ScriptedEngine final : public Engine {
  public:
   using Script = std::function<void(std::uint64_t request, std::span<const float> state, std::span<float> chunk)>;
@@ -83,7 +84,8 @@ class ScriptedEngine final : public Engine {
   void prefix(const PolicyInput& input) override {
     if (input.images.at(0).size() != 48) throw EngineError("a frame of another size reached the engine");
     std::fill(chunk_.begin(), chunk_.end(), 0.0F);
-    script_(requests_++, input.state, chunk_);
+    const std::uint64_t run = runs_++;
+    script_(run < kWarmUpRuns ? 0 : run - kWarmUpRuns + 1, input.state, chunk_);
   }
 
   void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) override {
@@ -95,7 +97,7 @@ class ScriptedEngine final : public Engine {
   EngineInfo info_;
   Script script_;
   std::vector<float> chunk_;
-  std::uint64_t requests_ = 0;  // the warm-up is request 0
+  std::uint64_t runs_ = 0;
 };
 
 /// Frames at a fixed rate, stamped with the moment they were taken.

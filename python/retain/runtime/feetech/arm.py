@@ -15,9 +15,13 @@ from retain.runtime.profile import CameraProfile, ChannelProfile, RobotProfile
 # chosen, not measured on an arm.
 VELOCITY_RAD_S: Final = 3.0
 ACCELERATION_RAD_S2: Final = 15.0
+JERK_RAD_S3: Final = 150.0
 GRIPPER_VELOCITY: Final = 2.0
 """Of the gripper's range per second."""
 GRIPPER_ACCELERATION: Final = 15.0
+GRIPPER_JERK: Final = 150.0
+TEMPERATURE_LIMIT_C: Final = 65.0
+"""The servos are rated to 60 °C and switch off at 70 °C unless they were set otherwise."""
 FOLLOWING_ERROR_RAD: Final = 0.5
 """LeRobot halves the servos' proportional gain, so loaded joints stay behind; half a radian is an obstacle."""
 
@@ -38,12 +42,23 @@ def feetech_profile(servos: Sequence[ServoCalibration], cameras: Sequence[runtim
         ROBOT_NAME,
         tuple(_channel(servo) for servo in servos),
         tuple(CameraProfile(camera.role, camera.height, camera.width) for camera in cameras),
+        TEMPERATURE_LIMIT_C,
     )
 
 
 def _channel(servo: ServoCalibration) -> ChannelProfile:
     if servo.is_ratio:
-        return ChannelProfile(servo.name, "1", "linear", 0.0, 1.0, GRIPPER_VELOCITY, GRIPPER_ACCELERATION, math.inf)
+        return ChannelProfile(
+            servo.name,
+            "1",
+            "linear",
+            position_min=0.0,
+            position_max=1.0,
+            velocity=GRIPPER_VELOCITY,
+            acceleration=GRIPPER_ACCELERATION,
+            jerk=GRIPPER_JERK,
+            following_error=math.inf,
+        )
     motor = servo.motor()
     return ChannelProfile(
         servo.name,
@@ -53,6 +68,7 @@ def _channel(servo: ServoCalibration) -> ChannelProfile:
         position_max=motor.to_unit(servo.range_max + core.REST_COUNTS),
         velocity=VELOCITY_RAD_S,
         acceleration=ACCELERATION_RAD_S2,
+        jerk=JERK_RAD_S3,
         following_error=FOLLOWING_ERROR_RAD,
     )
 
