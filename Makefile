@@ -13,8 +13,8 @@ export HF_HUB_OFFLINE := 1
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-CXX_SOURCES := $(shell find csrc tests/cpp tests/fuzz cmake -type f) CMakeLists.txt
-CXX_FORMATTED := $(shell find csrc tests/cpp tests/fuzz -name '*.hpp' -o -name '*.cpp')
+CXX_SOURCES := $(shell find csrc tests/cpp tests/fuzz examples cmake -type f) CMakeLists.txt
+CXX_FORMATTED := $(shell find csrc tests/cpp tests/fuzz examples -name '*.hpp' -o -name '*.cpp')
 
 .PHONY: demo test test-cpp test-sanitize test-python lint bench study format clean set-up
 

@@ -1,6 +1,10 @@
-# One interface target that every target of ours links: warnings are errors, sanitizers are a build option.
+# One interface target that every target of ours links: warnings are errors in our own build, sanitizers are a build option.
 add_library(retain_options INTERFACE)
-target_compile_options(retain_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror)
+target_compile_options(retain_options INTERFACE -Wall -Wextra -Wconversion -Wshadow)
+if(PROJECT_IS_TOP_LEVEL)
+  # Whoever builds retain inside a project of theirs has a compiler that we have not seen.
+  target_compile_options(retain_options INTERFACE -Werror)
+endif()
 target_include_directories(retain_options INTERFACE ${PROJECT_SOURCE_DIR}/csrc)
 if(RETAIN_SANITIZE)
   target_compile_options(retain_options INTERFACE -fsanitize=${RETAIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)

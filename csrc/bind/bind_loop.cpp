@@ -32,6 +32,12 @@ py::dict as_dict(const ChannelReport& channel) {
                   "admission_jerk"_a = channel.admission.jerk);
 }
 
+py::list as_list(const std::vector<LatencyCount>& counts) {
+  py::list list;
+  for (const LatencyCount& one : counts) list.append(py::make_tuple(one.upper_ns, one.count));
+  return list;
+}
+
 py::list as_list(const std::vector<RealtimeGrant>& grants) {
   using py::literals::operator""_a;
   py::list list;
@@ -174,11 +180,15 @@ void bind_benchmark(py::module_& m) {
           result = benchmark_tick(joints, rate_hz, duration_s, realtime);
         }
         return py::dict("lateness"_a = as_dict(result.lateness), "body"_a = as_dict(result.body),
+                        "lateness_counts"_a = as_list(result.lateness_counts),
+                        "body_counts"_a = as_list(result.body_counts), "duration_s"_a = result.duration_s,
+                        "ticks"_a = result.ticks, "chunks"_a = result.chunks, "actions"_a = result.actions,
                         "skipped"_a = result.skipped, "page_faults"_a = result.page_faults,
-                        "realtime"_a = as_list(result.realtime));
+                        "voluntary_switches"_a = result.voluntary_switches, "realtime"_a = as_list(result.realtime));
       },
       py::arg("joints"), py::arg("rate_hz"), py::arg("duration_s"), py::arg("realtime"),
-      "Tick an arm that is only memory, in a thread of its own: lateness and body, as dictionaries.");
+      "Tick an arm that is only memory, in a thread of its own: lateness and body as dictionaries, their counts as "
+      "(upper edge in ns, count), and what the thread did.");
 
   py::list states;
   for (const State state :

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 
+#include "bind/bind_crash_dump.hpp"
 #include "bind/bind_loop.hpp"
 #include "bind/bind_motion.hpp"
 #include "camera/camera.hpp"
@@ -158,6 +159,7 @@ void bind_runtime(py::module_& core) {
   bind_configuration(m);
   bind_loop(m);
   bind_motion(m);
+  bind_crash_dump(m);
 }
 
 }  // namespace retain::bind

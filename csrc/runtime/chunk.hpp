@@ -39,7 +39,7 @@ struct Chunk {
   std::size_t rows = 0;           ///< H
   std::size_t playable_rows = 0;  ///< rows to be played before the end; fewer than H where the strategy says so
   std::size_t channels = 0;
-  ChannelValues origin{};       ///< the command in force at start: row 0 is approached from here
+  ChannelValues origin{};       ///< row 0 is approached from here: the plan that ran at start, or the command in force
   std::vector<double> policy;   ///< [rows, channels] as the policy said it
   std::vector<double> planned;  ///< [rows, channels] as admission let it pass
 };

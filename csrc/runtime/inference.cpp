@@ -182,6 +182,14 @@ Verdict Inference::judge() noexcept {
   return admission_.judge(chunk, seam);
 }
 
+// Where the plan is, so that it goes on without a step; before the first chunk, the command in force.
+ChannelValues Inference::origin_of(const Chunk& chunk) const noexcept {
+  if (running_.id != 0) return said_at(running_, config_.interpolation, chunk.start_ns);
+  Motion at_start = observed_;
+  (void)history_.at(chunk.start_ns, at_start);
+  return at_start.commanded;
+}
+
 void Inference::publish(Verdict verdict) {
   if (verdict != Verdict::admitted) {
     statistics_.rejected_not_finite += verdict == Verdict::not_finite ? 1 : 0;
@@ -203,9 +211,7 @@ void Inference::publish(Verdict verdict) {
     // chunks away and the arm starved); the seam may show, within the limits.
     ++statistics_.beyond_splice;
   }
-  Motion at_start = observed_;
-  (void)history_.at(chunk.start_ns, at_start);
-  chunk.origin = at_start.commanded;
+  chunk.origin = origin_of(chunk);
   next_observation_ns_ = config_.schedule.next_observation_ns(observed_ns_, chunk.start_ns);
   running_ = chunk;
   if (config_.schedule.strategy == Strategy::ensemble) ensemble_.keep(chunk);

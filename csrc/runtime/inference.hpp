@@ -114,6 +114,7 @@ class Inference {
   void compute();
   [[nodiscard]] bool expired() const noexcept;
   [[nodiscard]] Verdict judge() noexcept;
+  [[nodiscard]] ChannelValues origin_of(const Chunk& chunk) const noexcept;
   void publish(Verdict verdict);
 
   InferenceConfig config_;

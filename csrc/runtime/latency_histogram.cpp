@@ -39,4 +39,12 @@ Nanoseconds LatencyHistogram::percentile_ns(double share) const noexcept {
   return max_ns_;
 }
 
+std::vector<LatencyCount> LatencyHistogram::counts() const {
+  std::vector<LatencyCount> held;
+  for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+    if (buckets_[bucket] > 0) held.push_back({upper_edge(bucket), buckets_[bucket]});
+  }
+  return held;
+}
+
 }  // namespace retain

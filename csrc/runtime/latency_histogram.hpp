@@ -4,10 +4,17 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <vector>
 
 #include "runtime/clock.hpp"
 
 namespace retain {
+
+/// How many durations lie above the bucket before and up to this edge.
+struct LatencyCount {
+  Nanoseconds upper_ns = 0;
+  std::uint64_t count = 0;
+};
 
 /// Logarithmic buckets with 32 linear parts each: percentiles are exact to 1/32 (3 %), from 1 ns to 18 minutes. The
 /// maximum and the mean are exact. Negative durations count as zero.
@@ -24,6 +31,9 @@ class LatencyHistogram {
   /// The smallest bucket edge that at least `share` of the durations do not exceed; 0 without durations.
   /// @param share in [0, 1]
   [[nodiscard]] Nanoseconds percentile_ns(double share) const noexcept;
+
+  /// The buckets that hold anything, shortest durations first. Not on the tick: it allocates.
+  [[nodiscard]] std::vector<LatencyCount> counts() const;
 
  private:
   static constexpr int kPartBits = 5;

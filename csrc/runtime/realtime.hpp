@@ -1,4 +1,5 @@
-// What the operating system grants the tick thread: priority, locked memory, a core of its own, exact timers.
+// What the operating system grants the tick thread: priority, locked memory, a core of its own, exact timers, cores
+// that stay awake.
 #pragma once
 
 #include <optional>
@@ -9,9 +10,10 @@ namespace retain {
 
 /// What to ask for.
 struct RealtimeRequest {
-  std::optional<int> priority;  ///< SCHED_FIFO priority, 1 … 99; none: stay in the normal class
-  std::optional<int> cpu;       ///< core to run on; none: any
-  bool lock_memory = true;      ///< mlockall: no page fault on the tick
+  /// SCHED_FIFO priority, 1 … 99, and cores that do not fall asleep meanwhile; none: stay in the normal class.
+  std::optional<int> priority;
+  std::optional<int> cpu;   ///< core to run on; none: any
+  bool lock_memory = true;  ///< mlockall: no page fault on the tick
 };
 
 /// One thing asked for, and what came of it. Nothing is dropped silently: the report prints these.
@@ -25,7 +27,7 @@ struct RealtimeGrant {
 /// so.
 std::vector<RealtimeGrant> request_realtime(const RealtimeRequest& request);
 
-/// Undoes the process-wide part (locked memory), for a process that lives on after the loop.
+/// Undoes what outlives the thread (locked memory, awake cores), for a process that lives on after the loop.
 void release_realtime(const std::vector<RealtimeGrant>& grants) noexcept;
 
 }  // namespace retain

@@ -36,11 +36,13 @@ class MemoryRobot final : public Robot {
   ChannelValues position_{};
 };
 
-std::uint64_t page_faults() noexcept {
+rusage thread_usage() noexcept {
   rusage usage{};
   getrusage(RUSAGE_THREAD, &usage);
-  return static_cast<std::uint64_t>(usage.ru_minflt + usage.ru_majflt);
+  return usage;
 }
+
+std::uint64_t more(long before, long after) noexcept { return static_cast<std::uint64_t>(after - before); }
 
 // A gentle wave on every joint, starting where the arm is commanded to be.
 void write_wave(Chunk& chunk, std::uint64_t id, Nanoseconds now_ns) noexcept {
@@ -91,14 +93,18 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
   std::thread tick([&] {
     result.realtime = request_realtime(realtime);
     Pacer pacer(clock.now_ns(), to_ns(1.0 / rate_hz));
-    const std::uint64_t before = page_faults();
+    const Nanoseconds begun_ns = clock.now_ns();
+    const rusage before = thread_usage();
     while (!controller.tick(pacer.wait(clock))) {
     }
-    result.page_faults = page_faults() - before;
+    const rusage after = thread_usage();
+    result.duration_s = to_s(clock.now_ns() - begun_ns);
+    result.page_faults = more(before.ru_minflt, after.ru_minflt) + more(before.ru_majflt, after.ru_majflt);
+    result.voluntary_switches = more(before.ru_nvcsw, after.ru_nvcsw);
     finished.store(true, std::memory_order_release);
   });
-  for (std::uint64_t id = 1; !finished.load(std::memory_order_acquire); ++id) {
-    write_wave(chunks.back(), id, clock.now_ns());
+  while (!finished.load(std::memory_order_acquire)) {
+    write_wave(chunks.back(), ++result.chunks, clock.now_ns());
     chunks.publish();
     for (int i = 0; i < 10; ++i) {
       recorder.drain();
@@ -110,6 +116,10 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
   const TickStatistics& statistics = controller.statistics();
   result.lateness = summarize(statistics.lateness);
   result.body = summarize(statistics.body);
+  result.lateness_counts = statistics.lateness.counts();
+  result.body_counts = statistics.body.counts();
+  result.ticks = statistics.ticks;
+  result.actions = statistics.actions;
   result.skipped = statistics.skipped;
   return result;
 }

@@ -1,4 +1,6 @@
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -174,3 +176,28 @@ def guided_velocity(
     limit: float,
 ) -> npt.NDArray[np.float32]: ...
 def benchmark_tick(joints: int, rate_hz: float, duration_s: float, realtime: RealtimeRequest) -> dict[str, Any]: ...
+
+class CrashRing:
+    def __init__(self, channels: int) -> None: ...
+    def push(
+        self,
+        time_ns: int,
+        state: int,
+        reaction: int,
+        chunk: int,
+        row: int,
+        measured: Sequence[float],
+        sent: Sequence[float],
+    ) -> None: ...
+    @property
+    def count(self) -> int: ...
+
+class CrashDump:
+    def __init__(self, path: Path, ring: CrashRing, channel_names: Sequence[str]) -> None: ...
+    def __enter__(self) -> CrashDump: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

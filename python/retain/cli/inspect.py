@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _LISTED = 6  # features of many robots
 
 NAME = "inspect"
-HELP = "Show what a policy, checkpoint, dataset or bundle holds."
+HELP = "Show what a policy, checkpoint, dataset, bundle or crash dump holds."
 EXAMPLES = """examples:
   retain inspect compact-base
   retain inspect outputs/train/checkpoints/last
@@ -24,7 +24,9 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "path", metavar="PATH", help="policy or adapter directory, weight file, dataset, bundle, or compact-base"
+        "path",
+        metavar="PATH",
+        help="policy or adapter directory, weight file, dataset, bundle, crash dump, or compact-base",
     )
     parser.add_argument(
         "--allow-pickle", action="store_true", help="also read .pt and .bin files, through torch's restricted unpickler"
@@ -41,7 +43,29 @@ def run(args: argparse.Namespace) -> int:
         return _dataset(path, as_json=args.json)
     if (path / "manifest.json").exists():
         return _bundle(path, as_json=args.json)
+    if _is_crash_dump(path):
+        return _crash_dump(path, as_json=args.json)
     return _checkpoint(path, as_json=args.json, allow_pickle=args.allow_pickle)
+
+
+def _is_crash_dump(path: Path) -> bool:
+    from retain.runtime.crash_dump import is_crash_dump
+
+    return path.is_file() and is_crash_dump(path)
+
+
+def _crash_dump(path: Path, *, as_json: bool) -> int:
+    from retain.runtime.crash_dump import crash_facts, crash_ticks, read_crash_dump
+
+    record = read_crash_dump(path)
+    columns, rows = crash_ticks(record)
+    if as_json:
+        ticks = [dict(zip(columns, row, strict=True)) for row in rows]
+        console.emit_json({"kind": "crash dump", "path": str(path), **dict(crash_facts(record)), "last_ticks": ticks})
+    else:
+        console.table("", ("what", "found"), crash_facts(record))
+        console.table("the last ticks, measured → sent", columns, rows)
+    return 0
 
 
 def _dataset(path: Path, *, as_json: bool) -> int:

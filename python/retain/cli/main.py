@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("retain.cli.export", "export a policy to a bundle that runs without PyTorch"),
     "merge-export": ("retain.cli.merge_export", "merge and export in one step"),
     "run": ("retain.cli.run", "let a bundle drive a robot from the C++ loop"),
+    "doctor": ("retain.cli.doctor", "is this computer fit for the control loop, and what mends it"),
+    "bench": ("retain.cli.bench", "measure this computer: the loop's tick beside cyclictest"),
     "inspect": ("retain.cli.inspect", "show any policy, checkpoint, dataset or bundle on one screen"),
 }
 

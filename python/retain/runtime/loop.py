@@ -7,6 +7,7 @@ from retain._core import engine as engine_core
 from retain._core import runtime as core
 from retain.bundle import Bundle
 from retain.engine import open_engine
+from retain.errors import DeviceError
 from retain.runtime.configuration import RunConfiguration, loop_config
 from retain.runtime.fit import check_fit
 from retain.runtime.flight_record import FlightRecord
@@ -23,6 +24,13 @@ class Devices:
     profile: RobotProfile
     robot: core.Robot
     cameras: tuple[core.Camera, ...]
+
+    def trouble(self) -> str:
+        """What went wrong in the devices' own code, in a sentence; empty for devices in C++, which count instead."""
+        return ""
+
+    def close(self) -> None:
+        """Let go of what was opened for these devices; those in C++ do so when they are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +86,39 @@ def run_bundle(
     """
     configuration = configuration or RunConfiguration()
     config, engine = prepare(bundle, devices, instruction, configuration, engine)
+    return run_loop(config, devices, engine, strategy=configuration.strategy, watch=watch)
+
+
+def run_loop(
+    config: core.LoopConfig, devices: Devices, engine: engine_core.Engine, *, strategy: str, watch: Watch | None = None
+) -> Run:
+    """Drive devices with an engine that fits them, until the run is over.
+
+    Args:
+        config: From `loop_config`.
+        devices: The robot.
+        engine: Belongs to the loop until this returns.
+        strategy: For the report.
+        watch: As in `run_bundle`.
+
+    Raises:
+        ConfigError: Configuration, devices and engine do not fit.
+        DeviceError: The robot or a camera cannot be started; with what its own code raised, if it did.
+        EngineError: The engine fails on its first run.
+    """
     loop = core.Loop(config, devices.robot, list(devices.cameras), engine)
-    loop.start()
+    try:
+        loop.start()
+    except DeviceError as error:
+        if trouble := devices.trouble():
+            raise DeviceError(f"{error}; {trouble}") from error
+        raise
     success_s = _wait(loop, watch)
     report = report_from_core(
         loop.report(),
         engine=engine.info.description,
-        strategy=configuration.strategy,
+        strategy=strategy,
+        device_message=devices.trouble(),
         success=None if watch is None else success_s is not None,
         success_s=success_s,
     )

@@ -53,5 +53,5 @@ class RobotProfile:
 
     name: str
     channels: tuple[ChannelProfile, ...]
-    cameras: tuple[CameraProfile, ...]
+    cameras: tuple[CameraProfile, ...] = ()
     temperature_limit_c: float = math.inf

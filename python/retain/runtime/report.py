@@ -64,6 +64,7 @@ class RunReport:
     Attributes:
         state: `hold` after a stop that was asked for, `fault` after anything else.
         cause: Why it stopped.
+        device_message: What a driver written in Python raised, or that it did not come back; empty otherwise.
         success: Whether the task was done, where something could judge it; None where nothing could.
         success_s: When it was done, from the policy's first motion.
         command_rate_hz: Ticks per second.
@@ -87,6 +88,7 @@ class RunReport:
     cause: str
     engine: str
     engine_message: str
+    device_message: str
     strategy: str
     success: bool | None
     success_s: float | None
@@ -133,7 +135,13 @@ class RunReport:
 
 
 def report_from_core(
-    values: Mapping[str, Any], *, engine: str, strategy: str, success: bool | None, success_s: float | None
+    values: Mapping[str, Any],
+    *,
+    engine: str,
+    strategy: str,
+    device_message: str = "",
+    success: bool | None,
+    success_s: float | None,
 ) -> RunReport:
     """The typed report from what the C++ loop counted."""
     latencies = ("lateness", "body", "device", "frame_age", "inference")
@@ -141,7 +149,13 @@ def report_from_core(
     parts["channels"] = tuple(ChannelCounts(**channel) for channel in values["channels"])
     parts["cameras"] = tuple(CameraCounts(**camera) for camera in values["cameras"])
     parts["realtime"] = tuple(Grant(**grant) for grant in values["realtime"])
-    said = {"engine": engine, "strategy": strategy, "success": success, "success_s": success_s}
+    said = {
+        "engine": engine,
+        "strategy": strategy,
+        "device_message": device_message,
+        "success": success,
+        "success_s": success_s,
+    }
     return RunReport(**{**values, **parts, **said})
 
 
@@ -194,6 +208,8 @@ def report_rows(report: RunReport) -> list[tuple[str, str]]:
         rows.append(("re-armed", f"{report.rearmed} times"))
     if report.engine_message:
         rows.append(("engine", report.engine_message))
+    if report.device_message:
+        rows.append(("device", report.device_message))
     if report.records_lost:
         rows.append(("flight record", f"{report.records_lost} ticks lost"))
     if report.infer_thread_left_behind:

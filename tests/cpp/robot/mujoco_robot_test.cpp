@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "error.hpp"
+#include "robot/robot_contract.hpp"
 
 using namespace retain;
 
@@ -41,6 +42,10 @@ double block_y(mujoco::SnapshotFeed& feed) {
 }
 
 }  // namespace
+
+TEST_CASE("the simulated arm is a robot like any other") {
+  testing::check_robot_contract({.make = [] { return std::make_shared<MujocoRobot>(library(), scene()); }});
+}
 
 TEST_CASE("the physics follows the loop's time, and a long gap is left out instead of made up for") {
   MujocoRobot robot(library(), scene());

@@ -40,3 +40,22 @@ TEST_CASE("nothing recorded gives zeros, and no duration is too short or too lon
   CHECK(histogram.percentile_ns(0.0) == 0);
   CHECK(histogram.max_ns() == std::numeric_limits<Nanoseconds>::max() / 4);
 }
+
+TEST_CASE("the counts are all durations, in order, and give the percentiles back") {
+  std::mt19937_64 random(6);
+  std::lognormal_distribution<double> durations(10.0, 3.0);
+  LatencyHistogram histogram;
+  CHECK(histogram.counts().empty());
+  for (int i = 0; i < 5'000; ++i) histogram.record(static_cast<Nanoseconds>(durations(random)));
+  std::uint64_t seen = 0;
+  Nanoseconds below = -1;
+  for (const retain::LatencyCount& one : histogram.counts()) {
+    CHECK(one.count > 0);
+    CHECK(one.upper_ns > below);
+    below = one.upper_ns;
+    seen += one.count;
+    const double share = (static_cast<double>(seen) - 0.5) / 5'000.0;  // within the bucket, clear of rounding
+    CHECK(histogram.percentile_ns(share) == std::min(one.upper_ns, histogram.max_ns()));
+  }
+  CHECK(seen == 5'000);
+}

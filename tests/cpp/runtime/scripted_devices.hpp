@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <span>
 #include <string>
@@ -32,12 +34,27 @@ class ScriptedRobot final : public Robot {
   [[nodiscard]] const std::vector<RobotChannel>& channels() const noexcept override { return channels_; }
 
   [[nodiscard]] RobotStatus read(std::int64_t now_ns, RobotState& state) noexcept override {
+    if (cycle_ns > 0) {
+      // A robot that is its own clock answers at its next cycle.
+      next_cycle_ns_ = std::max(next_cycle_ns_ + cycle_ns, clock_.now_ns());
+      clock_.sleep_until(next_cycle_ns_);
+      now_ns = clock_.now_ns();
+    }
     if (status != RobotStatus::ok) return status;
     state.time_ns = now_ns;
     std::copy(position_.begin(), position_.end(), state.position.begin());
     state.position[0] += displaced;
+    state.temperature_c = temperature_c;
     return RobotStatus::ok;
   }
+
+  /// The tool is a slider: x is the first joint, y the second.
+  [[nodiscard]] bool tool_position(std::span<const double> position, std::array<double, 3>& xyz_m) noexcept override {
+    xyz_m = {position[0], position[1], 0.0};
+    return has_tool;
+  }
+
+  [[nodiscard]] bool paces() const noexcept override { return cycle_ns > 0; }
 
   [[nodiscard]] RobotStatus write(std::span<const double> command) noexcept override {
     if (dropped) written_after_drop = true;
@@ -53,7 +70,10 @@ class ScriptedRobot final : public Robot {
 
   RobotStatus status = RobotStatus::ok;
   RobotStatus write_status = RobotStatus::ok;
-  double displaced = 0.0;  ///< how far the first joint's measurement is from its command
+  double temperature_c = std::numeric_limits<double>::quiet_NaN();
+  bool has_tool = true;
+  Nanoseconds cycle_ns = 0;  ///< of a robot that paces; 0: the loop does
+  double displaced = 0.0;    ///< how far the first joint's measurement is from its command
   bool dropped = false;
   bool written_after_drop = false;
 
@@ -61,6 +81,8 @@ class ScriptedRobot final : public Robot {
   std::vector<RobotChannel> channels_;
   LimitsWatch watch_;
   std::vector<double> position_;
+  MonotonicClock clock_;
+  Nanoseconds next_cycle_ns_ = 0;
 };
 
 /// Computes chunks from a function of (request number, measured state); the warm-up's runs are request 0. The flow's
@@ -81,6 +103,9 @@ class ScriptedEngine final : public Engine {
 
   [[nodiscard]] const EngineInfo& info() const noexcept override { return info_; }
 
+  /// Prefixes computed so far, the warm-up's among them.
+  [[nodiscard]] std::uint64_t runs() const noexcept { return runs_.load(); }
+
   void prefix(const PolicyInput& input) override {
     if (input.images.at(0).size() != 48) throw EngineError("a frame of another size reached the engine");
     std::fill(chunk_.begin(), chunk_.end(), 0.0F);
@@ -97,10 +122,11 @@ class ScriptedEngine final : public Engine {
   EngineInfo info_;
   Script script_;
   std::vector<float> chunk_;
-  std::uint64_t runs_ = 0;
+  std::atomic<std::uint64_t> runs_{0};
 };
 
-/// Frames at a fixed rate, stamped with the moment they were taken.
+/// Frames at a fixed rate, stamped with the moment they were taken. It can be unplugged: then grab() says so, and
+/// open() fails until it is plugged in again.
 class ScriptedCamera final : public Camera {
  public:
   explicit ScriptedCamera(bool delivers = true) : delivers_(delivers) {}
@@ -108,21 +134,30 @@ class ScriptedCamera final : public Camera {
   [[nodiscard]] const std::string& role() const noexcept override { return role_; }
   [[nodiscard]] std::size_t height() const noexcept override { return 4; }
   [[nodiscard]] std::size_t width() const noexcept override { return 4; }
-  void open() override {}
+  void open() override {
+    ++opened;
+    if (unplugged.load()) throw DeviceError("the camera is not there");
+  }
 
   [[nodiscard]] CameraStatus grab(Frame& frame) noexcept override {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (unplugged.load()) return CameraStatus::lost;
     if (!delivers_ || frozen.load()) return CameraStatus::timeout;
     frame.sensor_time_ns = clock_.now_ns();
     frame.number = ++number_;
     frame.height = frame.width = 4;
     frame.rgb.assign(48, 0);
+    if (!repeats.load()) frame.rgb[0] = static_cast<std::uint8_t>(number_);
     return CameraStatus::ok;
   }
 
-  void close() noexcept override {}
+  void close() noexcept override { ++closed; }
 
-  std::atomic<bool> frozen{false};
+  std::atomic<bool> frozen{false};   ///< no new frame comes
+  std::atomic<bool> repeats{false};  ///< new numbers and time stamps on one and the same picture
+  std::atomic<bool> unplugged{false};
+  std::atomic<int> opened{0};
+  std::atomic<int> closed{0};
 
  private:
   std::string role_ = "front";
