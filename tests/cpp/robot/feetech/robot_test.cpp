@@ -8,6 +8,7 @@
 #include "error.hpp"
 #include "robot/feetech/arm.hpp"
 #include "robot/feetech/feetech_robot.hpp"
+#include "robot/robot_contract.hpp"
 
 using namespace retain;
 using namespace retain::feetech;
@@ -27,6 +28,11 @@ std::string refusal(FeetechRobot& robot) {
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
+
+TEST_CASE("the driver keeps to what is asked of every robot") {
+  EmulatedBus bus(so101_motors());
+  retain::testing::check_robot_contract({.make = [&] { return std::make_shared<FeetechRobot>(config_for(bus)); }});
+}
 
 TEST_CASE("start() sets each goal to where the servo stands before its torque comes, and stop() lets it hold") {
   EmulatedBus bus(so101_motors());
