@@ -69,6 +69,7 @@ bench: set-up
 	$(BIN)/python benchmarks/merge_scaling.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/feetech_bus.py
 	$(BIN)/python benchmarks/dataset_io.py
 	$(BIN)/python benchmarks/finetune_spin.py
 	$(BIN)/python benchmarks/evaluation.py

@@ -3,6 +3,7 @@
 
 #include "bind/bind_devices.hpp"
 #include "bind/bind_engine.hpp"
+#include "bind/bind_feetech.hpp"
 #include "bind/bind_merge.hpp"
 #include "bind/bind_realsense.hpp"
 #include "bind/bind_runtime.hpp"
@@ -18,4 +19,5 @@ PYBIND11_MODULE(_core, m) {
   retain::bind::bind_runtime(m);
   retain::bind::bind_devices(m);
   retain::bind::bind_realsense(m);
+  retain::bind::bind_feetech(m);
 }

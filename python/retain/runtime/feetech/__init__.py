@@ -1,0 +1,13 @@
+"""Arms of Feetech's serial servos, such as SO-100 and SO-101, with the calibration files that LeRobot writes."""
+
+from retain.runtime.feetech.arm import feetech_profile, open_feetech
+from retain.runtime.feetech.calibration import Conversion, ServoCalibration, lerobot_conversion, read_calibration
+
+__all__ = [
+    "Conversion",
+    "ServoCalibration",
+    "feetech_profile",
+    "lerobot_conversion",
+    "open_feetech",
+    "read_calibration",
+]
