@@ -165,10 +165,16 @@ def _result(
         "rate_hz": 500.0,
         "verdict": verdict,
         "faults": [asdict(event) for event in events],
-        "memory_mib": {"first": mib[0], "settled": float(np.median(mib[settled][:12])), "last": mib[-1],
-                       "growth": growth, "slope_per_hour": slope, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024},
+        "memory_mib": {
+            "first": mib[0],
+            "settled": float(np.median(mib[settled][:12])),
+            "last": mib[-1],
+            "growth": growth,
+            "slope_per_hour": slope,
+            "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        },
         "report": report,
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ void run_housekeeping(std::shared_ptr<LoopParts> parts) {
   Nanoseconds next_thermal_ns = 0;
   while (!parts->ending.load(std::memory_order_acquire)) {
     const Nanoseconds now_ns = parts->clock->now_ns();
-    if (parts->thermal.zones() > 0 && now_ns >= next_thermal_ns) {
-      heed(*parts, parts->thermal.read().level);
+    if (parts->thermal->zones() > 0 && now_ns >= next_thermal_ns) {
+      heed(*parts, parts->thermal->read().level);
       next_thermal_ns = now_ns + kThermalIntervalNs;
     }
     service.look(now_ns);

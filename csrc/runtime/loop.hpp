@@ -41,7 +41,7 @@ struct LoopParts {
   InferenceHealth health;
   OperatorRequests requests;
   Surroundings surroundings;
-  ThermalWatch thermal;
+  std::unique_ptr<ThermalWatch> thermal = std::make_unique<ThermalWatch>();
   std::atomic<Heat> hottest{Heat::normal};  ///< of the computer, so far
   std::unique_ptr<Controller> controller;
   std::unique_ptr<Inference> inference;
