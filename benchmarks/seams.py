@@ -104,9 +104,20 @@ def measure(bundle_path: str, strategy: Strategy, delay: int, episodes: int) -> 
             at_seams, inside = steps(series, run.record.chunk)
             tallies[f"{prefix}seam"] += at_seams
             tallies[f"{prefix}inside"] += inside
-    p99 = {f"{name}_p99": float(np.percentile(tally, 99)) if tally else None for name, tally in tallies.items()}
+    p99 = {name: float(np.percentile(tally, 99)) if tally else None for name, tally in tallies.items()}
     return Outcome(
-        strategy, delay, rows, episodes, done, len(tallies["seam"]), **p99, beyond_splice=beyond, holds=holds
+        strategy,
+        delay,
+        rows,
+        episodes,
+        done,
+        len(tallies["seam"]),
+        p99["seam"],
+        p99["inside"],
+        p99["sent_seam"],
+        p99["sent_inside"],
+        beyond,
+        holds,
     )
 
 

@@ -79,8 +79,8 @@ py::dict as_dict(const RunReport& report) {
       "rejected_too_fast"_a = counts.rejected_too_fast, "rejected_seam"_a = counts.rejected_seam,
       "rejected_too_jerky"_a = counts.rejected_too_jerky, "spliced"_a = counts.spliced,
       "beyond_splice"_a = counts.beyond_splice, "cameras"_a = cameras, "robot"_a = robot, "rearmed"_a = report.rearmed,
-      "expired"_a = counts.expired, "stale_episodes"_a = counts.stale_episodes, "channels"_a = channels,
-      "realtime"_a = as_list(report.realtime), "records_lost"_a = report.records_lost,
+      "heat"_a = to_string(report.heat), "expired"_a = counts.expired, "stale_episodes"_a = counts.stale_episodes,
+      "channels"_a = channels, "realtime"_a = as_list(report.realtime), "records_lost"_a = report.records_lost,
       "recording"_a = as_dict(report.recording), "infer_thread_left_behind"_a = report.infer_thread_left_behind);
 }
 

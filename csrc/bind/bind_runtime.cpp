@@ -153,6 +153,8 @@ void bind_configuration(py::module_& m) {
       .def_readwrite("attended", &LoopConfig::attended)
       .def_readwrite("workspace", &LoopConfig::workspace)
       .def_readwrite("temperature_limit_c", &LoopConfig::temperature_limit_c)
+      .def_readwrite("hot_speed", &LoopConfig::hot_speed)
+      .def_readwrite("crash_dump", &LoopConfig::crash_dump)
       .def_readwrite("rejections_to_stop", &LoopConfig::rejections_to_stop)
       .def_readwrite("overruns_per_s_to_stop", &LoopConfig::overruns_per_s_to_stop)
       .def_readwrite("realtime", &LoopConfig::realtime)

@@ -6,6 +6,7 @@
 #include "bind/bind_feetech.hpp"
 #include "bind/bind_merge.hpp"
 #include "bind/bind_realsense.hpp"
+#include "bind/bind_rehearsal.hpp"
 #include "bind/bind_runtime.hpp"
 #include "bind/translate_errors.hpp"
 
@@ -20,4 +21,5 @@ PYBIND11_MODULE(_core, m) {
   retain::bind::bind_devices(m);
   retain::bind::bind_realsense(m);
   retain::bind::bind_feetech(m);
+  retain::bind::bind_rehearsal(m);
 }

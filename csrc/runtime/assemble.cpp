@@ -78,6 +78,7 @@ void check_sizes(const LoopConfig& config, const EngineInfo& info) {
   };
   within("the guidance limit", config.guidance_limit, 0.0, 1e3);
   within("the ensemble's decay", config.ensemble_decay, 0.0, 1e3);
+  within("the speed that is left in heat", config.hot_speed, 0.0, 1.0);
   within("the new chunk's share of an overlap", config.overlap_share, 0.0, 1.0);
   if (!std::isfinite(config.rate_hz) || config.rate_hz < 1.0 || config.rate_hz > 10'000.0) {
     throw ConfigError("a tick rate of " + std::to_string(config.rate_hz) + " Hz is outside 1 to 10000");
@@ -116,6 +117,8 @@ std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_
   parts->inference_timeout_ns = to_ns(config.inference_timeout_s);
   parts->keep_warm_ns = to_ns(config.keep_warm_s);
   parts->frozen_after = config.frozen_after;
+  parts->crash_dump = config.crash_dump;
+  parts->hot_speed = config.hot_speed;
 
   const SupervisorLimits supervisor{.hold_timeout_ns = to_ns(config.hold_timeout_s),
                                     .first_chunk_timeout_ns = to_ns(config.start_timeout_s),
@@ -124,16 +127,17 @@ std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_
                                     .rejections = config.rejections_to_stop,
                                     .overruns_per_s = config.overruns_per_s_to_stop,
                                     .attended = config.attended};
-  parts->controller = std::make_unique<Controller>(
-      ControllerConfig{.period_ns = parts->period_ns,
-                       .duration_ns = to_ns(config.duration_s),
-                       .limits = gates.limits,
-                       .following_error = std::move(gates.following_error),
-                       .supervisor = supervisor,
-                       .workspace = config.workspace,
-                       .temperature_limit_c = config.temperature_limit_c},
-      *parts->clock, *parts->robot,
-      Exchange{parts->chunks, parts->health, parts->requests, parts->surroundings, parts->history, parts->recorder});
+  parts->controller =
+      std::make_unique<Controller>(ControllerConfig{.period_ns = parts->period_ns,
+                                                    .duration_ns = to_ns(config.duration_s),
+                                                    .limits = gates.limits,
+                                                    .following_error = std::move(gates.following_error),
+                                                    .supervisor = supervisor,
+                                                    .workspace = config.workspace,
+                                                    .temperature_limit_c = config.temperature_limit_c},
+                                   *parts->clock, *parts->robot,
+                                   Exchange{parts->chunks, parts->health, parts->requests, parts->surroundings,
+                                            parts->history, parts->recorder, parts->crash});
   std::vector<Interpolation> interpolation;
   for (const ChannelLimits& limit : gates.limits) interpolation.push_back(limit.interpolation);
   parts->inference = std::make_unique<Inference>(InferenceConfig{.schedule = schedule,

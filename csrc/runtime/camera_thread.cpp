@@ -97,6 +97,7 @@ class CameraThread {
 }  // namespace
 
 void run_camera(std::shared_ptr<LoopParts> parts, std::size_t index, std::promise<void> opened) {
+  const CrashStack stack;
   try {
     parts->cameras[index]->open();
   } catch (const std::exception&) {

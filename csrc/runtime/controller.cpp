@@ -217,6 +217,13 @@ void Controller::record(const Wake& wake, Reaction reaction) noexcept {
   }
   std::copy(sent.begin(), sent.end(), record_.sent.begin());
   exchange_.recorder.push(record_);
+  exchange_.crash.push({.time_ns = record_.time_ns,
+                        .chunk = record_.chunk,
+                        .row = record_.row,
+                        .state = static_cast<std::uint8_t>(record_.state),
+                        .reaction = static_cast<std::uint8_t>(record_.reaction),
+                        .measured = record_.measured,
+                        .sent = record_.sent});
 
   motion_.time_ns = wake.now_ns;
   motion_.measured = robot_state_.position;

@@ -11,6 +11,7 @@
 #include "exchange/triple_buffer.hpp"
 #include "robot/robot.hpp"
 #include "runtime/chunk.hpp"
+#include "runtime/crash_ring.hpp"
 #include "runtime/inference_health.hpp"
 #include "runtime/latency_histogram.hpp"
 #include "runtime/limiter.hpp"
@@ -40,6 +41,7 @@ struct Exchange {
   Surroundings& surroundings;
   MotionHistory& history;
   Recorder& recorder;
+  CrashRing& crash;
 };
 
 /// What the tick thread counted. To be read after it has ended.

@@ -34,20 +34,36 @@ Inference::Inference(InferenceConfig config, Clock& clock, Engine& engine, Actio
 void Inference::warm_up() {
   black_.clear();
   for (const ImageSpec& image : engine_.info().images) black_.emplace_back(image.height * image.width * 3);
-  keep_warm();
+  run_blank();
   for (std::uint64_t run = 1; run < kWarmUpRuns; ++run) {
     const Nanoseconds begun_ns = clock_.now_ns();
-    keep_warm();
+    run_blank();
     latency_.record(clock_.now_ns() - begun_ns);
   }
   check_feasible(config_.schedule, latency_.estimate_ns());
 }
 
-void Inference::keep_warm() {
+void Inference::run_blank() {
   for (std::size_t i = 0; i < black_.size(); ++i) input_.images[i] = black_[i];
   std::fill(state_.begin(), state_.end(), 0.0F);
   engine_.prefix(input_);
   (void)flow_.sample(engine_, config_.seed, 0);
+}
+
+void Inference::idle() noexcept {
+  if (health_.engine_error.load(std::memory_order_relaxed)) return;
+  health_.request_started_ns.store(clock_.now_ns(), std::memory_order_release);
+  try {
+    run_blank();
+  } catch (const std::exception& error) {
+    report(error);
+  }
+  health_.request_started_ns.store(0, std::memory_order_release);
+}
+
+void Inference::report(const std::exception& error) noexcept {
+  health_.engine_message = error.what();
+  health_.engine_error.store(true, std::memory_order_release);
 }
 
 void Inference::expect(Nanoseconds latency_ns) {
@@ -139,8 +155,7 @@ void Inference::complete() noexcept {
       publish(judge());
     }
   } catch (const std::exception& error) {
-    health_.engine_message = error.what();
-    health_.engine_error.store(true, std::memory_order_release);
+    report(error);
   }
   health_.request_started_ns.store(0, std::memory_order_release);
   const Nanoseconds latency_ns = clock_.now_ns() - asked_ns_;

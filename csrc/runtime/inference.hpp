@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -83,9 +84,8 @@ class Inference {
   void warm_up();
 
   /// One run on black pictures whose result is dropped, while there is nothing else to do: idle GPUs lower their
-  /// clocks.
-  /// @throw EngineError
-  void keep_warm();
+  /// clocks. It is watched like a request; an engine's exception is reported to the supervisor.
+  void idle() noexcept;
 
   /// Instead of the warm-up's measurement, where time is virtual.
   /// @throw ConfigError if the schedule cannot work with that latency
@@ -109,6 +109,8 @@ class Inference {
   [[nodiscard]] const Admission& admission() const noexcept { return admission_; }
 
  private:
+  void run_blank();
+  void report(const std::exception& error) noexcept;
   void forget_if_rearmed() noexcept;
   [[nodiscard]] bool gather(Nanoseconds now_ns) noexcept;
   [[nodiscard]] Continuation continuation(Nanoseconds now_ns) noexcept;

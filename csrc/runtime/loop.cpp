@@ -5,6 +5,7 @@
 
 #include "error.hpp"
 #include "runtime/camera_thread.hpp"
+#include "runtime/housekeeping.hpp"
 #include "runtime/loop_threads.hpp"
 
 namespace retain {
@@ -33,6 +34,11 @@ void Loop::start() {
   started_ = true;
   signals_ = std::make_unique<SignalWatch>();
   try {
+    if (!parts_->crash_dump.empty()) {
+      std::vector<std::string> names;
+      for (const RobotChannel& channel : parts_->robot->channels()) names.push_back(channel.name);
+      crash_dump_ = std::make_unique<CrashDump>(parts_->crash_dump, parts_->crash, names);
+    }
     parts_->inference->warm_up();
     open_cameras();
     record_ = std::thread(run_recorder, parts_);
@@ -48,6 +54,7 @@ void Loop::start() {
     throw;
   }
   infer_ = std::thread(run_inference, parts_);
+  housekeeping_ = std::thread(run_housekeeping, parts_);
   parts_->requests.go.store(true, std::memory_order_release);
 }
 
@@ -90,6 +97,7 @@ void Loop::join() {
   if (tick_.joinable()) tick_.join();
   ended_ns_ = parts_->clock->now_ns();
   if (record_.joinable()) record_.join();
+  if (housekeeping_.joinable()) housekeeping_.join();
   for (std::thread& camera : cameras_) camera.join();
   if (infer_.joinable()) {
     // A hung engine cannot be interrupted from outside. Its thread owns a share of everything it uses, so it can stay.
@@ -101,6 +109,7 @@ void Loop::join() {
     left_behind_ ? infer_.detach() : infer_.join();
   }
   release_realtime(grants_);
+  crash_dump_.reset();
   signals_.reset();
   over_ = true;
   running.store(false);

@@ -10,9 +10,11 @@
 #include "engine/engine.hpp"
 #include "robot/robot.hpp"
 #include "runtime/controller.hpp"
+#include "runtime/crash_dump.hpp"
 #include "runtime/inference.hpp"
 #include "runtime/run_report.hpp"
 #include "runtime/signal_watch.hpp"
+#include "runtime/thermal_watch.hpp"
 
 namespace retain {
 
@@ -21,7 +23,11 @@ namespace retain {
 struct LoopParts {
   LoopParts(std::shared_ptr<Clock> time, std::size_t history_size, std::size_t channels, const Chunk& chunk,
             std::size_t ring_size, std::size_t kept)
-      : clock(std::move(time)), history(history_size, channels), chunks(chunk), recorder(ring_size, kept) {}
+      : clock(std::move(time)),
+        history(history_size, channels),
+        chunks(chunk),
+        crash(channels),
+        recorder(ring_size, kept) {}
 
   std::shared_ptr<Clock> clock;
   std::shared_ptr<Robot> robot;
@@ -30,10 +36,13 @@ struct LoopParts {
   std::vector<std::unique_ptr<CameraFeed>> feeds;  // in the engine's order
   MotionHistory history;
   TripleBuffer<Chunk> chunks;
+  CrashRing crash;
   Recorder recorder;
   InferenceHealth health;
   OperatorRequests requests;
   Surroundings surroundings;
+  std::unique_ptr<ThermalWatch> thermal = std::make_unique<ThermalWatch>();
+  std::atomic<Heat> hottest{Heat::normal};  ///< of the computer, so far
   std::unique_ptr<Controller> controller;
   std::unique_ptr<Inference> inference;
   RealtimeRequest realtime;
@@ -41,6 +50,8 @@ struct LoopParts {
   Nanoseconds start_timeout_ns = 0;
   Nanoseconds inference_timeout_ns = 0;
   Nanoseconds keep_warm_ns = 0;  ///< between runs of an idle engine; 0: let it cool
+  double hot_speed = 1.0;        ///< share of the velocity limits while the computer throttles itself
+  std::string crash_dump;        ///< empty: none
   std::size_t frozen_after = 0;  ///< equal pictures in a row; 0: not watched
 
   std::atomic<bool> ending{false};  // the tick has finished: all other threads end
@@ -104,10 +115,12 @@ class Loop {
 
   std::shared_ptr<LoopParts> parts_;
   std::unique_ptr<SignalWatch> signals_;
+  std::unique_ptr<CrashDump> crash_dump_;
   std::vector<RealtimeGrant> grants_;
   std::thread tick_;
   std::thread infer_;
   std::thread record_;
+  std::thread housekeeping_;
   std::vector<std::thread> cameras_;
   Nanoseconds ended_ns_ = 0;
   bool started_ = false;

@@ -49,6 +49,8 @@ struct LoopConfig {
   bool attended = false;         ///< after a fault, hold and wait for a person
   std::optional<Workspace> workspace{};
   double temperature_limit_c = std::numeric_limits<double>::infinity();  ///< of the robot's motors
+  double hot_speed = 0.5;  ///< share of the velocity limits while the computer throttles itself
+  std::string crash_dump;  ///< file for the last ticks, should the process crash; empty: none
   std::uint64_t rejections_to_stop = 2;
   std::uint64_t overruns_per_s_to_stop = 0;
 

@@ -14,6 +14,7 @@ constexpr Nanoseconds kRecorderPollNs = 20'000'000;
 }  // namespace
 
 void run_tick(std::shared_ptr<LoopParts> parts, std::promise<std::vector<RealtimeGrant>> grants) {
+  const CrashStack stack;
   const std::vector<RealtimeGrant> granted = request_realtime(parts->realtime);
   try {
     parts->robot->start();
@@ -42,6 +43,7 @@ void run_tick(std::shared_ptr<LoopParts> parts, std::promise<std::vector<Realtim
 }
 
 void run_inference(std::shared_ptr<LoopParts> parts) {
+  const CrashStack stack;
   Nanoseconds last_run_ns = parts->clock->now_ns();
   while (!parts->ending.load(std::memory_order_acquire)) {
     const State state = parts->controller->state();
@@ -50,7 +52,7 @@ void run_inference(std::shared_ptr<LoopParts> parts) {
       parts->inference->complete();
       last_run_ns = parts->clock->now_ns();
     } else if (state != State::running && parts->keep_warm_ns > 0 && now_ns - last_run_ns >= parts->keep_warm_ns) {
-      parts->inference->keep_warm();
+      parts->inference->idle();
       last_run_ns = parts->clock->now_ns();
     } else {
       parts->clock->sleep_until(now_ns + kInferencePollNs);
@@ -60,6 +62,7 @@ void run_inference(std::shared_ptr<LoopParts> parts) {
 }
 
 void run_recorder(std::shared_ptr<LoopParts> parts) {
+  const CrashStack stack;
   while (!parts->ending.load(std::memory_order_acquire)) {
     parts->recorder.drain();
     parts->clock->sleep_until(parts->clock->now_ns() + kRecorderPollNs);

@@ -60,6 +60,7 @@ RunReport report_of(const LoopParts& parts, Nanoseconds ended_ns, bool inference
     report.cameras.push_back({parts.cameras[i]->role(), feed.delivered.load(), feed.frozen.load(), feed.losses.load()});
   }
   report.robot = parts.robot->counts();
+  report.heat = parts.hottest.load(std::memory_order_relaxed);
   report.records_lost = parts.recorder.lost();
   report.recording = parts.recorder.recording();
   report.infer_thread_left_behind = !inference_ended;

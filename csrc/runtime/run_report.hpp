@@ -9,6 +9,7 @@
 #include "runtime/controller.hpp"
 #include "runtime/inference.hpp"
 #include "runtime/realtime.hpp"
+#include "runtime/thermal_level.hpp"
 
 namespace retain {
 
@@ -60,6 +61,7 @@ struct RunReport {
   std::vector<CameraReport> cameras;
   std::vector<RobotCount> robot;  ///< trouble that the robot's driver counted
   std::uint64_t rearmed = 0;
+  Heat heat = Heat::normal;  ///< the highest level of the computer's own heat
   std::vector<RealtimeGrant> realtime;
   std::uint64_t records_lost = 0;
   RecordingReport recording;

@@ -73,6 +73,7 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
   InferenceHealth health;
   OperatorRequests requests;
   Surroundings surroundings;
+  const std::unique_ptr<CrashRing> crash = std::make_unique<CrashRing>(joints);
   requests.go.store(true);
   const SupervisorLimits supervisor{.hold_timeout_ns = to_ns(duration_s + 60.0),
                                     .first_chunk_timeout_ns = to_ns(60.0),
@@ -85,7 +86,7 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
                          .limits = limits,
                          .following_error = std::vector<double>(joints, 1.0),
                          .supervisor = supervisor},
-                        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder});
+                        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder, *crash});
   controller.arm();
 
   TickBenchmark result;

@@ -126,6 +126,8 @@ class LoopConfig:
     attended: bool
     workspace: Workspace | None
     temperature_limit_c: float
+    hot_speed: float
+    crash_dump: str
     rejections_to_stop: int
     overruns_per_s_to_stop: int
     realtime: RealtimeRequest

@@ -1,5 +1,6 @@
 """How to run a bundle: validated here, handed to the loop as plain values."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -99,6 +100,10 @@ class RunConfiguration(BaseModel):
     have no noise and are never watched."""
     keep_warm_s: Annotated[float, Field(ge=0)] = 1.0
     """An engine that has nothing to do is run this often, so that an idle GPU keeps its clocks; 0: it is not."""
+    hot_speed: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the velocity limits that is left while the computer throttles itself for heat."""
+    crash_dump: Path | None = None
+    """File for the last two seconds of ticks, should the process crash."""
     rejections_to_stop: PositiveInt = 2
     """Rejected chunks in a row that end the run."""
     overruns_to_stop: Annotated[float, Field(gt=0, le=1)] = 0.25
@@ -180,6 +185,8 @@ def loop_config(
     config.attended = configuration.attended
     config.frozen_after = configuration.frozen_after
     config.keep_warm_s = configuration.keep_warm_s
+    config.hot_speed = configuration.hot_speed
+    config.crash_dump = "" if configuration.crash_dump is None else str(configuration.crash_dump)
     config.temperature_limit_c = profile.temperature_limit_c
     config.max_frame_age_s = configuration.max_frame_age_s
     config.state_timeout_s = configuration.state_timeout_s

@@ -104,6 +104,7 @@ class RunReport:
         spliced: Requests that went on from a running chunk (real-time chunking).
         beyond_splice: Of these, answers that came after the rows that were taken as committed. They are played.
         robot: What the robot's driver counted of trouble on its way to the device, by name.
+        heat: The computer's own heat at its highest: normal, warm, hot (the arm was slowed) or critical.
         rearmed: Times that a person re-armed the arm after a fault.
         expired: Chunks that came after their last row was due, and were not played.
         stale_episodes: Times that a due request found no fresh frame.
@@ -145,6 +146,7 @@ class RunReport:
     cameras: tuple[CameraCounts, ...]
     robot: Mapping[str, int]
     rearmed: int
+    heat: str
     realtime: tuple[Grant, ...]
     records_lost: int
     recording: RecordingCounts
@@ -231,6 +233,8 @@ def report_rows(report: RunReport) -> list[tuple[str, str]]:
         rows.append(("cameras lost", losses))
     if trouble := ", ".join(f"{what} {count}" for what, count in report.robot.items() if count):
         rows.append(("robot", trouble))
+    if report.heat != "normal":
+        rows.append(("the computer", f"became {report.heat}"))
     if report.rearmed:
         rows.append(("re-armed", f"{report.rearmed} times"))
     if report.engine_message:

@@ -78,7 +78,7 @@ class Rig {
                          .supervisor = supervisor,
                          .workspace = scenario.workspace,
                          .temperature_limit_c = scenario.temperature_limit_c},
-        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder});
+        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder, *crash});
     const std::vector<StateChannel> state{{"a", 0.0, 1.0}, {"b", 0.0, 1.0}, {"cup", 0.0, 1.0}};
     const std::vector<ActionChannel> action{
         {"a", 0.0, 1.0, scenario.delta}, {"b", 0.0, 1.0, scenario.delta}, {"cup", 0.0, 1.0, false}};
@@ -142,6 +142,7 @@ class Rig {
   InferenceHealth health;
   OperatorRequests requests;
   Surroundings surroundings;
+  std::unique_ptr<CrashRing> crash = std::make_unique<CrashRing>(kChannels);
   std::vector<std::unique_ptr<CameraFeed>> feeds;
   std::unique_ptr<Controller> controller;
   std::unique_ptr<Inference> inference;
