@@ -28,7 +28,7 @@ def open_arm(args: argparse.Namespace, manifest: "Manifest") -> "Devices":
         DeviceError: A camera is not there, or has no such mode.
     """
     from retain.runtime import CameraProfile
-    from retain.runtime.feetech import feetech_profile, open_feetech, read_calibration
+    from retain.runtime.feetech import ANSWER_MARGIN_S, feetech_profile, open_feetech, read_calibration
     from retain.runtime.fit import check_fit
 
     sources = camera_sources(args.camera)
@@ -41,7 +41,8 @@ def open_arm(args: argparse.Namespace, manifest: "Manifest") -> "Devices":
         from retain.runtime.realsense import open_realsense
 
         cameras = open_realsense(sources, frames, settings)
-    return open_feetech(args.port, args.calibration, cameras=cameras)
+    margin_s = ANSWER_MARGIN_S if args.answer_margin is None else args.answer_margin
+    return open_feetech(args.port, args.calibration, cameras=cameras, answer_margin_s=margin_s)
 
 
 def camera_sources(options: Sequence[str]) -> dict[str, Source]:

@@ -36,6 +36,11 @@ def _add_robot(group: argparse._ArgumentGroup) -> None:
         "--calibration", type=Path, metavar="FILE", help="feetech: what `lerobot-calibrate` wrote for this arm"
     )
     group.add_argument(
+        "--answer-margin", type=float, metavar="S",
+        help="feetech: what adapter and system may add to an answer's own time (default: 0.002; an FTDI adapter adds up"
+        " to 0.016 unless its latency timer is set)",
+    )  # fmt: skip
+    group.add_argument(
         "--camera", action="append", default=[], metavar="ROLE=SOURCE",
         help="feetech: a camera of the policy, once for each: realsense:SERIAL, realsense (the only one connected) or"
         " recording:FILE.db3",
@@ -99,7 +104,7 @@ def check_options(args: argparse.Namespace) -> None:
     """
     given = {name for name, value in vars(args).items() if value is not None and value is not False and value != []}
     for name, robot in {
-        **dict.fromkeys(("port", "calibration", "camera", "camera_mode"), "feetech"),
+        **dict.fromkeys(("port", "calibration", "answer_margin", "camera", "camera_mode"), "feetech"),
         **dict.fromkeys(("suite", "episodes", "virtual", "delay"), "mujoco"),
     }.items():
         if name in given and args.robot != robot:

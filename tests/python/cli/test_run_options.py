@@ -121,6 +121,7 @@ FEETECH = ("--robot", "feetech", "--port", "p", "--calibration", "c")
     [
         (("--port", "p"), "--port belongs to --robot feetech"),
         (("--calibration", "c"), "--calibration belongs to --robot feetech"),
+        (("--answer-margin", "0.1"), "--answer-margin belongs to --robot feetech"),
         (("--camera", "front=realsense"), "--camera belongs to --robot feetech"),
         (("--camera-mode", "640x480"), "--camera-mode belongs to --robot feetech"),
         ((*FEETECH, "--suite", "id"), "--suite belongs to --robot mujoco"),

@@ -1,9 +1,10 @@
 """Arms of Feetech's serial servos, such as SO-100 and SO-101, with the calibration files that LeRobot writes."""
 
-from retain.runtime.feetech.arm import feetech_profile, open_feetech
+from retain.runtime.feetech.arm import ANSWER_MARGIN_S, feetech_profile, open_feetech
 from retain.runtime.feetech.calibration import Conversion, ServoCalibration, lerobot_conversion, read_calibration
 
 __all__ = [
+    "ANSWER_MARGIN_S",
     "Conversion",
     "ServoCalibration",
     "feetech_profile",

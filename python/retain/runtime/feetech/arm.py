@@ -25,6 +25,8 @@ TEMPERATURE_LIMIT_C: Final = 65.0
 FOLLOWING_ERROR_RAD: Final = 0.5
 """LeRobot halves the servos' proportional gain, so loaded joints stay behind; half a radian is an obstacle."""
 
+ANSWER_MARGIN_S: Final = 2e-3
+
 ROBOT_NAME: Final = "feetech"
 
 
@@ -79,6 +81,7 @@ def open_feetech(
     *,
     cameras: Sequence[runtime_core.Camera] = (),
     baud_rate: int = 1_000_000,
+    answer_margin_s: float = ANSWER_MARGIN_S,
     torque_off_at_stop: bool = False,
 ) -> Devices:
     """The arm for a loop. Nothing is opened before the robot's `start()`.
@@ -88,16 +91,19 @@ def open_feetech(
         calibration: The file that LeRobot wrote for this arm.
         cameras: In any order; they are known by their roles.
         baud_rate: Of the servos, bit/s.
+        answer_margin_s: What adapter and operating system may add to the bytes' own time before an answer counts as
+            missing, s; at most 1.
         torque_off_at_stop: Let go of the arm when the run is over; it falls if nothing carries it.
 
     Raises:
-        ConfigError: The calibration cannot be read, or makes no arm.
+        ConfigError: The calibration cannot be read or makes no arm, or the margin is impossible.
     """
     servos = read_calibration(calibration)
     robot = core.FeetechRobot(
         str(port),
         [servo.motor() for servo in servos],
         baud_rate=baud_rate,
+        margin_s=answer_margin_s,
         torque_off_at_stop=torque_off_at_stop,
     )
     return Devices(feetech_profile(servos, cameras), robot, tuple(cameras))

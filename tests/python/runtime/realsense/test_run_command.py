@@ -45,7 +45,7 @@ def bundle(tmp_path: Path) -> Path:
 def options(tmp_path: Path) -> tuple[str, ...]:
     file = tmp_path / "patient.json"
     file.write_text(json.dumps({**PATIENT, "rate_hz": 50}))
-    return ("--config", str(file))
+    return ("--config", str(file), "--answer-margin", "1")
 
 
 def retain_run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -92,6 +92,7 @@ def test_what_does_not_fit_is_refused_before_the_port_is_opened(
             (bundle, "--port", "/dev/none", "--calibration", tmp_path / "none.json", *camera),
             "cannot read the calibration",
         ),
+        ((bundle, *robot, *camera, "--answer-margin", "0"), "a margin of 0.0"),
         ((bundle, *robot, *camera), "there is no serial port /dev/none"),
     ]:
         done = retain_run(*arguments)
@@ -112,6 +113,7 @@ def test_interrupt_brings_the_servos_to_rest(
         try:
             while arm.goals()[0] < 60 and process.poll() is None:
                 time.sleep(0.05)
+            assert process.poll() is None, process.communicate()
             os.kill(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=60)
         finally:
