@@ -1,8 +1,9 @@
 """LeRobot's arithmetic, transcribed to be compared with, from the release 0.4.4 (Apache License 2.0, © Hugging Face).
 
 `denoise_step` follows `RTCProcessor.denoise_step` and `get_prefix_weights` (schedule EXP) in
-lerobot/policies/rtc/modeling_rtc.py; `Ensembler` follows `ACTTemporalEnsembler` in lerobot/policies/act/modeling_act.py,
-whose `update` returns the next action. What is left out: devices, debugging, padding of a left-over that is too short.
+lerobot/policies/rtc/modeling_rtc.py; `Ensembler` follows `ACTTemporalEnsembler` in
+lerobot/policies/act/modeling_act.py, whose `update` returns the next action. What is left out: devices, debugging,
+padding of a left-over that is too short.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,8 @@ def denoise_step(
 ) -> Any:
     """LeRobot's guided velocity; torch.Tensor[1, H, A] in and out.
 
-    Its flow time runs from 1 (noise) to 0, so that its velocity is −v in retain's sign and τ = 1 − time. The gradient is
-    asked for after the denoiser has run, hence it is that of x_t − time·v_t with v_t held fixed: the identity.
+    Its flow time runs from 1 (noise) to 0, so that its velocity is −v in retain's sign and τ = 1 − time. The gradient
+    is asked for after the denoiser has run, hence it is that of x_t − time·v_t with v_t held fixed: the identity.
     """
     import torch
 
@@ -45,7 +46,7 @@ def denoise_step(
 
 
 class Ensembler:
-    """ACT's temporal ensemble, updated as LeRobot updates it: the mean of all chunks so far, one row consumed a step."""
+    """ACT's temporal ensemble as LeRobot updates it: the mean of all chunks so far, one row consumed a step."""
 
     def __init__(self, decay: float, rows: int) -> None:
         self.rows = rows

@@ -1,4 +1,4 @@
-"""What `ruckig` (https://github.com/pantor/ruckig), an independent time-optimal generator, makes of one joint's motion."""
+"""What `ruckig` (https://github.com/pantor/ruckig), a time-optimal generator, makes of one joint's motion."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from retain._core.runtime import ChannelLimits, Interpolation, Limiter
 
-ruckig: Any = pytest.importorskip("ruckig", reason="ruckig is not installed (pip install 'ruckig>=0.15')")
+ruckig: Any = pytest.importorskip("ruckig", reason="ruckig is not installed (pip install 'ruckig>=0.19')")
 
 FAR = 1e4
 """Bounds and targets that no joint of these tests reaches, rad."""
@@ -35,7 +35,8 @@ class Joints:
         """At rest in 0, its bounds out of the way."""
         limits = zip(self.velocity, self.acceleration, self.jerk, strict=True)
         limiter = Limiter(
-            [ChannelLimits(f"j{i}", Interpolation.linear, -FAR, FAR, *l) for i, l in enumerate(limits)], self.period_s
+            [ChannelLimits(f"j{i}", Interpolation.linear, -FAR, FAR, *values) for i, values in enumerate(limits)],
+            self.period_s,
         )
         limiter.reset([0.0] * self.count)
         return limiter

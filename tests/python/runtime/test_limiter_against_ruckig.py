@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 from retain._core.runtime import Limiter
 
 from .ruckig_oracle import Joints, State, drive_about, fastest, random_joints, settled_after, state_at
@@ -18,7 +17,7 @@ FINE, COARSE = (0.002, 40.0), (0.01, 1000.0)
 def test_braking_takes_ruckigs_time_and_ends_in_its_place(period_s: float, jerk_per_acceleration: float) -> None:
     """From 512 states of motion: the same tick, the same place.
 
-    Measured: positions on the way equal to 6e-12 rad, those of the standstill to 2e-11 rad, 0 ticks apart.
+    Measured: positions on the way and at the standstill equal to 2.1e-10 rad (2e-11 at 500 Hz), 0 ticks apart.
     """
     rng = np.random.default_rng(1)
     for _ in range(8):
@@ -83,8 +82,7 @@ def _check_arrivals(
     ticks = math.ceil(max(trajectory.duration for trajectory in best) / T) + 50
     times = T * np.arange(ticks + 1)
     commands = [limiter.command]
-    for time_s in times[1:]:
-        commands.append(limiter.follow(list(start + way + speed * time_s), list(speed)))
+    commands += [limiter.follow(list(start + way + speed * time_s), list(speed)) for time_s in times[1:]]
     # In the frame of the target.
     paths = (np.array(commands) - start - speed * times[:, None]).T
     for path, trajectory, goal, state in zip(paths, best, way, states, strict=True):
