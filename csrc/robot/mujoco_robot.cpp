@@ -20,7 +20,9 @@ void copy_start(const std::vector<double>& from, mjtNum* to, mjtSize count, cons
 }  // namespace
 
 MujocoRobot::MujocoRobot(std::shared_ptr<const mujoco::Library> library, const MujocoScene& scene)
-    : simulation_(std::make_unique<mujoco::Simulation>(std::move(library), scene.xml)),
+    : simulation_(std::make_unique<mujoco::Simulation>(library, scene.xml)),
+      kinematics_(std::make_unique<mujoco::Simulation>(std::move(library), scene.xml)),
+      tip_(kinematics_->id(mjOBJ_SITE, scene.suction.cup_site, "site")),
       suction_(std::make_unique<SuctionCup>(scene.suction, *simulation_)) {
   if (scene.joints.size() + 1 > kMaxChannels) throw DeviceError("the scene's arm has too many joints");
   mjModel& model = simulation_->model();
@@ -63,6 +65,14 @@ RobotStatus MujocoRobot::write(std::span<const double> command) noexcept {
   for (std::size_t i = 0; i < servos_.size(); ++i) data.ctrl[servos_[i]] = command[i];
   suction_on_ = command[servos_.size()] > 0.5;
   return RobotStatus::ok;
+}
+
+bool MujocoRobot::tool_position(std::span<const double> position, std::array<double, 3>& xyz_m) noexcept {
+  mjData& data = kinematics_->data();
+  for (std::size_t i = 0; i < joint_q_.size(); ++i) data.qpos[joint_q_[i]] = position[i];
+  kinematics_->api().kinematics(&kinematics_->model(), &data);
+  std::copy_n(data.site_xpos + 3 * tip_, 3, xyz_m.begin());
+  return true;
 }
 
 void MujocoRobot::advance(std::int64_t now_ns) noexcept {

@@ -38,6 +38,9 @@ class MujocoRobot final : public Robot {
   [[nodiscard]] RobotStatus write(std::span<const double> command) noexcept override;
   void drop() noexcept override { streaming_ = false; }
 
+  /// The cup's tip, by forward kinematics on a state of its own: the physics is not touched.
+  [[nodiscard]] bool tool_position(std::span<const double> position, std::array<double, 3>& xyz_m) noexcept override;
+
   [[nodiscard]] double physics_dt_s() const noexcept { return dt_s_; }
 
  private:
@@ -48,6 +51,8 @@ class MujocoRobot final : public Robot {
   [[nodiscard]] bool broke_down() const noexcept;
 
   std::unique_ptr<mujoco::Simulation> simulation_;
+  std::unique_ptr<mujoco::Simulation> kinematics_;
+  int tip_;
   std::unique_ptr<SuctionCup> suction_;
   std::vector<RobotChannel> channels_;
   std::vector<int> joint_q_;

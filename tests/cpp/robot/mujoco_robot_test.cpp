@@ -125,3 +125,20 @@ TEST_CASE("what cannot be opened is refused in a sentence") {
   wrong.xml = "<mujoco><nonsense/></mujoco>";
   CHECK_THROWS_WITH_AS(MujocoRobot(library(), wrong), doctest::Contains("cannot compile the scene"), DeviceError);
 }
+
+TEST_CASE("the tool is where forward kinematics puts it, and asking moves nothing") {
+  MujocoRobot robot(library(), scene());
+  RobotState state;
+  REQUIRE(robot.read(1'000, state) == RobotStatus::ok);
+  for (const double angle : {-1.2, 0.0, 0.7, 3.0}) {
+    std::array<double, 3> tool_m{};
+    const std::array<double, 2> position{angle, 1.0};
+    REQUIRE(robot.tool_position(position, tool_m));
+    CHECK(tool_m[0] == doctest::Approx(0.3 * std::cos(angle)));
+    CHECK(tool_m[1] == doctest::Approx(0.3 * std::sin(angle)));
+    CHECK(tool_m[2] == doctest::Approx(0.205 - 0.1));
+  }
+  RobotState after;
+  REQUIRE(robot.read(1'000 + kStepNs, after) == RobotStatus::ok);
+  CHECK(after.position[0] == doctest::Approx(state.position[0]).epsilon(1e-3));
+}

@@ -1,31 +1,10 @@
 // The tick path allocates nothing: operator new counts.
 #include <doctest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <new>
 
+#include "allocation_count.hpp"
 #include "runtime/rig.hpp"
-
-namespace {
-
-thread_local bool counting = false;
-std::atomic<std::uint64_t> allocations{0};
-
-void* allocate(std::size_t size) {
-  if (counting) allocations.fetch_add(1);
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size); }
-void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace retain;
 using namespace retain::testing;
@@ -35,6 +14,7 @@ TEST_CASE("ten thousand ticks through chunks, holds and a ramp allocate nothing"
   scenario.camera_works = [](double t) { return t < 12.0; };
   Rig rig(scenario, drift(0.02));
   std::uint64_t ticks = 0;
+  std::uint64_t allocations = 0;
   Nanoseconds due_ns = rig.clock.now_ns();
   rig.run_until(0.2);
   due_ns = rig.clock.now_ns();
@@ -51,21 +31,20 @@ TEST_CASE("ten thousand ticks through chunks, holds and a ramp allocate nothing"
     if (ticks == 9'900) rig.requests.stop.store(true);
     due_ns += to_ns(0.002);
     rig.clock.advance_to(due_ns);
-    counting = true;
+    AllocationCount count;
     (void)rig.controller->tick({.due_ns = due_ns, .now_ns = due_ns, .skipped = 0});
-    counting = false;
+    allocations += count.stop();
     rig.recorder.drain();
     ++ticks;
   }
-  CHECK(allocations.load() == 0);
+  CHECK(allocations == 0);
   CHECK(rig.controller->supervisor().holds() > 5);
   CHECK(rig.state() == State::hold);
 }
 
 TEST_CASE("the counter counts") {
-  const std::uint64_t before = allocations.load();
-  counting = true;
-  delete new int(1);
-  counting = false;
-  CHECK(allocations.load() >= before);
+  AllocationCount count;
+  void* const memory = ::operator new(1);  // a call, not an expression: it cannot be optimized away
+  CHECK(count.stop() == 1);
+  ::operator delete(memory);
 }

@@ -126,10 +126,15 @@ def _shade(axes: Any, time_s: NDArray[np.float64], where: NDArray[np.bool_]) -> 
 
 
 def _share_of_limits(log: CommandLog, limits: Mapping[str, float]) -> NDArray[np.float64]:
-    """[T]: the largest |Δsent| / (Δt · limit) of the limited channels."""
+    """[T]: the largest |Δsent| / (T · limit) of the limited channels.
+
+    T is the usual time between ticks, not each recorded one: commands are a period apart in what they ask for, whenever
+    the thread woke.
+    """
     columns = [index for index, name in enumerate(log.channels) if name in limits]
     largest = np.array([limits[log.channels[index]] for index in columns])
-    speed = np.abs(np.diff(log.sent[:, columns], axis=0)) / np.diff(log.time_s)[:, None] / largest
+    period_s = float(np.median(np.diff(log.time_s)))
+    speed = np.abs(np.diff(log.sent[:, columns], axis=0)) / period_s / largest
     share: NDArray[np.float64] = np.concatenate([[0.0], speed.max(axis=1)])
     return share
 
