@@ -1,17 +1,17 @@
 """`retain run`: a bundle drives a robot from the C++ loop, and the run is reported."""
 
 import argparse
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from retain.cli import console
+from retain.cli import console, run_attended, run_devices, run_options
 from retain.errors import ConfigError
 
 if TYPE_CHECKING:
-    from retain.runtime import Run, RunConfiguration, Status
-    from retain.runtime.mujoco import TabletopRun
+    from retain.bundle import Bundle
+    from retain.runtime import Recording, Run, RunConfiguration
     from retain.sim import Episode
 
 NAME = "run"
@@ -19,113 +19,133 @@ HELP = "Let a bundle drive a robot. No torch is needed, and none is imported."
 EXAMPLES = """examples:
   retain run BUNDLE --task "place the red block near right"
   retain run BUNDLE --task "push the green block far left" --strategy sync --episodes 10 --suite generalist
-  retain run BUNDLE --task "lift the blue block" --duration 5 --save-log run.npz
+  retain run BUNDLE --task "lift the blue block" --virtual --delay 0.2 --strategy rtc-guided
+  retain run BUNDLE --task "pick up the cube" --robot feetech --port /dev/ttyACM0 --calibration my_arm.json \\
+      --camera front=realsense:123456789012 --camera-mode 640x480@30 --attended --black-box faults
+  retain run --strategy sync --print-config > run.json
+  retain run BUNDLE --task "lift the blue block" --config run.json --duration 60
 
 Ctrl-C ramps the arm down within its limits and ends the run; a second Ctrl-C stops streaming at once.
 This software is not a safety function and has no PL or SIL: fit an independent emergency stop."""
 
 EXIT_FAULT = 1
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a directory made by `retain merge-export`")
-    parser.add_argument("--robot", choices=("mujoco",), default="mujoco", help="what to drive (default: mujoco)")
-    parser.add_argument("--task", required=True, metavar="WORDS", help="what to do")
-    parser.add_argument(
-        "--duration", type=float, default=20.0, metavar="S", help="longest time per episode (default: 20)"
-    )
-    parser.add_argument("--rate", type=float, default=500.0, metavar="HZ", help="ticks per second (default: 500)")
-    parser.add_argument(
-        "--strategy", choices=("async", "sync", "ensemble", "rtc-guided", "rtc-prefix"), default="async",
-        help="ask for the next chunk while one plays and play the newest (async), the mean of all (ensemble) or one"
-        " that goes on from the old (rtc-guided, rtc-prefix); or look, ask and wait between chunks (sync)",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="draws the scenes and the policy's noise (default: 0)")
-    parser.add_argument("--suite", default="id", help="how scenes are varied, as in `retain evaluate` (default: id)")
-    parser.add_argument("--episodes", type=int, default=1, metavar="K", help="scenes to run, one by one (default: 1)")
-    parser.add_argument(
-        "--priority", type=int, default=80, help="SCHED_FIFO priority of the tick; 0: none (default: 80)"
-    )
-    parser.add_argument("--save-log", type=Path, metavar="FILE", help="write the last episode's flight record (.npz)")
-    parser.add_argument("--json", action="store_true", help="print the reports as one JSON object")
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    episode: "Episode"
-    run: "Run"
+add_arguments = run_options.add_options
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the episodes; 1 if one of them ended in a fault."""
+    """Run the bundle once, or once for each scene; 1 if a run ended in a fault."""
+    run_options.check_options(args)
+    configuration = run_options.configuration_of(args)
+    if args.print_config:
+        print(configuration.model_dump_json(indent=2))
+        return 0
+    if args.virtual and configuration.attended:
+        raise ConfigError("an attended run waits for a person, and in virtual time nobody is there; give --no-attended")
+    if configuration.attended:
+        run_attended.check_terminal()
     from retain.bundle import Bundle
-    from retain.engine import open_engine
-    from retain.runtime import Realtime, RunConfiguration
-    from retain.runtime.mujoco import check_tabletop, open_tabletop
 
-    if args.episodes < 1 or args.seed < 0:
-        raise ConfigError("expected --episodes of at least 1 and --seed of at least 0")
-    configuration = RunConfiguration.checked(
-        rate_hz=args.rate,
-        strategy=args.strategy,
-        duration_s=args.duration,
-        seed=args.seed,
-        realtime=Realtime(priority=args.priority or None),
-        log_s=max(args.duration + 2.0, 1.0),
-    )
     bundle = Bundle.open(args.bundle)
-    check_tabletop(bundle.manifest)
-    scenes = _episodes(args)
-    engine = open_engine(bundle)
-    camera = bundle.manifest.observation.cameras[0]
-    outcomes: list[_Outcome] = []
-    for number, episode in enumerate(scenes):
-        scene = open_tabletop(episode, camera_size=camera.height)
-        one = configuration.model_copy(update={"seed": args.seed + number})
-        outcome = _Outcome(episode, _run_one(bundle, scene, args.task, one, engine))
-        outcomes.append(outcome)
-        scene.sim.close()
-        report = outcome.run.report
-        if report.faulted or (report.cause == "operator_stop" and not report.success):
-            break
+    runs: list[Run] = []
+    drive = _on_arm if args.robot == "feetech" else _on_tabletop
+    with closing(drive(args, bundle, configuration)) as finished:
+        for one in finished:
+            runs.append(one)
+            if one.report.faulted or (one.report.cause == "operator_stop" and not one.report.success):
+                break
     if args.save_log:
-        outcomes[-1].run.record.save(args.save_log)
-    _print(args, outcomes)
-    return EXIT_FAULT if any(outcome.run.report.faulted for outcome in outcomes) else 0
+        runs[-1].record.save(args.save_log)
+    _print(args, runs)
+    return EXIT_FAULT if any(one.report.faulted for one in runs) else 0
 
 
-def _episodes(args: argparse.Namespace) -> "list[Episode]":
-    from retain.sim import episodes, parse_instruction
-
-    skill = parse_instruction(args.task)
-    # "generalist" goes through skills of its own; here the task is given, and the suite says how its scenes vary.
-    return [replace(episode, skill=skill) for episode in episodes(args.suite, skill, args.episodes, args.seed)]
-
-
-def _run_one(bundle: Any, scene: "TabletopRun", task: str, configuration: "RunConfiguration", engine: Any) -> "Run":
+def _on_arm(
+    args: argparse.Namespace, bundle: "Bundle", configuration: "RunConfiguration"
+) -> "Generator[Run, None, None]":
     from retain.runtime import run_bundle
 
-    with console.stderr.status("warming up") if console.stderr.is_terminal else nullcontext() as line:
+    recording = _recordings(args, 1)[0]
+    devices = run_devices.open_arm(args, bundle.manifest)
+    try:
+        with run_attended.at_terminal(attended=configuration.attended) as operator:
+            done = run_bundle(bundle, devices, args.task, configuration, operator=operator, recording=recording)
+    finally:
+        devices.close()
+    yield done
 
-        def watch(status: "Status") -> bool:
-            if line is not None:
-                line.update(f"{status.running_s:5.1f} s   {status.chunks} chunks   {status.ticks} ticks")
-            return scene.watch(status)
 
-        return run_bundle(bundle, scene.devices, task, configuration, engine=engine, watch=watch)
+def _on_tabletop(
+    args: argparse.Namespace, bundle: "Bundle", configuration: "RunConfiguration"
+) -> "Generator[Run, None, None]":
+    from retain.engine import open_engine
+    from retain.runtime import World, run_bundle, simulate_bundle
+    from retain.runtime.mujoco import CAMERA_RATE_HZ, check_tabletop, open_tabletop
+
+    check_tabletop(bundle.manifest)
+    scenes = _scenes(args, configuration.seed)
+    recordings = _recordings(args, len(scenes))
+    engine = open_engine(bundle)
+    camera = bundle.manifest.observation.cameras[0]
+    for number, episode in enumerate(scenes):
+        # In virtual time a camera renders when it is asked.
+        rate_hz = 0.0 if args.virtual else CAMERA_RATE_HZ
+        scene = open_tabletop(episode, camera_size=camera.height, camera_rate_hz=rate_hz)
+        one = configuration.model_copy(update={"seed": configuration.seed + number})
+        try:
+            if args.virtual:
+                world = World(delay_s=args.delay or 0.0)
+                done = simulate_bundle(bundle, scene.devices, args.task, one, world, engine=engine, watch=scene.watch)
+            else:
+                with run_attended.at_terminal(attended=configuration.attended) as operator:
+                    done = run_bundle(
+                        bundle, scene.devices, args.task, one, engine=engine, watch=scene.watch, operator=operator,
+                        recording=recordings[number],
+                    )  # fmt: skip
+        finally:
+            scene.devices.close()
+            scene.sim.close()
+        yield done
 
 
-def _print(args: argparse.Namespace, outcomes: list[_Outcome]) -> None:
+def _scenes(args: argparse.Namespace, seed: int) -> "list[Episode]":
+    from retain.sim import episodes, parse_instruction
+
+    count = 1 if args.episodes is None else args.episodes
+    if count < 1 or (args.delay or 0) < 0:
+        raise ConfigError("expected --episodes of at least 1 and --delay of at least 0")
+    skill = parse_instruction(args.task)
+    # "generalist" goes through skills of its own; here the task is given, and the suite says how its scenes vary.
+    return [replace(episode, skill=skill) for episode in episodes(args.suite or "id", skill, count, seed)]
+
+
+def _recordings(args: argparse.Namespace, count: int) -> "list[Recording | None]":
+    """One file per run. Whether they can be made is found out before the first one."""
+    from retain.runtime import Recording
+
+    if args.black_box is not None:
+        box = Recording.black_box(args.black_box)
+        return [box] if count == 1 else [box.numbered(number + 1) for number in range(count)]
+    if args.record is None:
+        return [None] * count
+    whole = Recording(args.record)
+    recordings = [whole] if count == 1 else [whole.numbered(number + 1) for number in range(count)]
+    for recording in recordings:
+        recording.check()
+    return list(recordings)
+
+
+def _print(args: argparse.Namespace, runs: "list[Run]") -> None:
     from retain.runtime.report import report_rows
 
-    done = sum(bool(outcome.run.report.success) for outcome in outcomes)
+    done = sum(bool(one.report.success) for one in runs)
     if args.json:
-        reports = [outcome.run.report.to_json() for outcome in outcomes]
-        console.emit_json({"task": args.task, "episodes": len(outcomes), "successes": done, "runs": reports})
+        reports = [one.report.to_json() for one in runs]
+        console.emit_json({"task": args.task, "episodes": len(runs), "successes": done, "runs": reports})
         return
-    for number, outcome in enumerate(outcomes):
-        title = f"{args.task}, scene {number + 1} of {args.episodes}" if args.episodes > 1 else args.task
-        console.table(title, ("what", "value"), report_rows(outcome.run.report))
-    if args.episodes > 1:
-        print(f"success in {done} of {len(outcomes)} scenes")
+    several = (args.episodes or 1) > 1
+    for number, one in enumerate(runs):
+        title = f"{args.task}, scene {number + 1} of {args.episodes}" if several else args.task
+        console.table(title, ("what", "value"), report_rows(one.report))
+    if several:
+        print(f"success in {done} of {len(runs)} scenes")

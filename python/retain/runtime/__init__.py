@@ -4,7 +4,7 @@ from retain.runtime.communication import CommunicationReport, check_communicatio
 from retain.runtime.configuration import STRATEGIES, Realtime, RunConfiguration, Strategy, Workspace
 from retain.runtime.contract import check_camera, check_robot
 from retain.runtime.flight_record import FlightRecord
-from retain.runtime.loop import Devices, Run, Status, run_bundle
+from retain.runtime.loop import Answer, Devices, Operator, Run, Status, run_bundle
 from retain.runtime.profile import CameraProfile, ChannelProfile, RobotProfile
 from retain.runtime.python_devices import PythonCamera, PythonDevices, PythonRobot, open_python_devices
 from retain.runtime.recording import Recording
@@ -14,11 +14,13 @@ from retain.runtime.virtual import World, simulate_bundle
 
 __all__ = [
     "STRATEGIES",
+    "Answer",
     "CameraProfile",
     "ChannelProfile",
     "CommunicationReport",
     "Devices",
     "FlightRecord",
+    "Operator",
     "PythonCamera",
     "PythonDevices",
     "PythonRobot",

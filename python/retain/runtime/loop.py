@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from retain._core import engine as engine_core
 from retain._core import runtime as core
@@ -48,6 +49,11 @@ class Status:
 Watch = Callable[[Status], bool]
 """Called about twenty times a second while the arm moves; True says that the task is done, and ends the run."""
 
+Answer = Literal["rearm", "stop"]
+Operator = Callable[[Status], Answer | None]
+"""A person's eyes and hands: called about twenty times a second while the loop runs; must not wait. "rearm" lets an
+attended run go on after a fault, once what was wrong is mended; "stop" ends any run at rest; None changes nothing."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -65,6 +71,7 @@ def run_bundle(
     *,
     engine: engine_core.Engine | None = None,
     watch: Watch | None = None,
+    operator: Operator | None = None,
     recording: Recording | None = None,
 ) -> Run:
     """Let a bundle's policy drive a robot until the task is done, the time is over, or something stops it.
@@ -79,6 +86,7 @@ def run_bundle(
         engine: An engine that was opened on the bundle and passed its golden check; None opens ONNX Runtime on one
             CPU thread.
         watch: Looks on, and says when the task is done. Without it success is not judged.
+        operator: Looks on, re-arms after a fault where the configuration says `attended`, and stops.
         recording: A file to record the run into. A disk that fails does not stop the run; the report says so.
 
     Raises:
@@ -98,11 +106,17 @@ def run_bundle(
             robot=devices.profile.name,
             engine=engine.info.description,
         )
-    return run_loop(config, devices, engine, strategy=configuration.strategy, watch=watch)
+    return run_loop(config, devices, engine, strategy=configuration.strategy, watch=watch, operator=operator)
 
 
 def run_loop(
-    config: core.LoopConfig, devices: Devices, engine: engine_core.Engine, *, strategy: str, watch: Watch | None = None
+    config: core.LoopConfig,
+    devices: Devices,
+    engine: engine_core.Engine,
+    *,
+    strategy: str,
+    watch: Watch | None = None,
+    operator: Operator | None = None,
 ) -> Run:
     """Drive devices with an engine that fits them, until the run is over.
 
@@ -112,6 +126,7 @@ def run_loop(
         engine: Belongs to the loop until this returns.
         strategy: For the report.
         watch: As in `run_bundle`.
+        operator: The same.
 
     Raises:
         ConfigError: Configuration, devices and engine do not fit.
@@ -125,7 +140,7 @@ def run_loop(
         if trouble := devices.trouble():
             raise DeviceError(f"{error}; {trouble}") from error
         raise
-    success_s = _wait(loop, watch)
+    success_s = _wait(loop, watch, operator)
     report = report_from_core(
         loop.report(),
         engine=engine.info.description,
@@ -157,22 +172,24 @@ def prepare(
     return loop_config(configuration, bundle.manifest, devices.profile, tokens, mask), engine
 
 
-def _wait(loop: core.Loop, watch: Watch | None) -> float | None:
+def _wait(loop: core.Loop, watch: Watch | None, operator: Operator | None) -> float | None:
     """Until the run is over. Returns when the task was done, if it was."""
     success_s: float | None = None
     while not loop.wait(WATCH_PERIOD_S):
         status = Status(**loop.status())
-        if watch is None or success_s is not None or status.state != "running":
-            continue
         try:
-            done = watch(status)
+            answer = None if operator is None else operator(status)
+            done = watch is not None and success_s is None and status.state == "running" and watch(status)
         except BaseException:
             # Whatever the onlooker met, the arm must come to rest before anybody hears of it.
             loop.request_stop()
             while not loop.wait(1.0):
                 pass
             raise
+        if answer == "rearm":
+            loop.request_rearm()
         if done:
             success_s = status.running_s
+        if done or answer == "stop":
             loop.request_stop()
     return success_s

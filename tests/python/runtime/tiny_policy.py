@@ -46,6 +46,7 @@ def write_tiny_bundle(
     poison: bool = False,
     execute_rows: int = 8,
     limits: tuple[ChannelLimits, ...] | None = None,
+    size: int = SIZE,
 ) -> Path:
     """A bundle whose joints drift.
 
@@ -57,6 +58,7 @@ def write_tiny_bundle(
         poison: Any instruction makes every chunk NaN (the golden case has an empty one, and is sound).
         execute_rows: Rows per request.
         limits: Of the action channels.
+        size: Height and width of the pictures, pixels.
     """
     directory.mkdir(parents=True)
     width = len(names)
@@ -65,17 +67,17 @@ def write_tiny_bundle(
     chunk = np.where(joint, np.asarray(drift, np.float32) * rows, np.asarray(drift, np.float32))[None].astype(
         np.float32
     )
-    _save(_prefix(width, poison), directory / "prefix.onnx")
+    _save(_prefix(width, poison, size), directory / "prefix.onnx")
     _save(_step(chunk), directory / "step.onnx")
     save_file({"unused": np.zeros(1, np.float32)}, directory / WEIGHTS_FILE)
     _tokenizer().save(str(directory / "tokenizer.json"))
-    _golden(chunk, width).save(directory / "golden.safetensors")
+    _golden(chunk, width, size).save(directory / "golden.safetensors")
     manifest = Manifest(
         retain_version="0",
         family="tiny",
         merge=None,
         observation=Observation(
-            cameras=(Camera(role="front", height=SIZE, width=SIZE, input="image.front"),),
+            cameras=(Camera(role="front", height=size, width=size, input="image.front"),),
             state=tuple(StateChannel(name=name, unit=_unit(name)) for name in names),
         ),
         action=Action(
@@ -90,7 +92,7 @@ def write_tiny_bundle(
             prefix=Graph(
                 file="prefix.onnx",
                 inputs=(
-                    Tensor(name="image.front", dtype="uint8", shape=(1, SIZE, SIZE, 3)),
+                    Tensor(name="image.front", dtype="uint8", shape=(1, size, size, 3)),
                     Tensor(name="tokens", dtype="int64", shape=(1, TOKENS)),
                     Tensor(name="token_mask", dtype="bool", shape=(1, TOKENS)),
                     Tensor(name="state", dtype="float32", shape=(1, width)),
@@ -115,13 +117,13 @@ def write_tiny_bundle(
 
 
 def _unit(name: str) -> str:
-    return "1" if name == "suction" else "rad"
+    return "1" if name in ("suction", "gripper") else "rad"
 
 
 def _action(name: str) -> ActionChannel:
     if name == "suction":
         return ActionChannel(name=name, unit="1", mode="absolute", interpolation="hold")
-    return ActionChannel(name=name, unit="rad", mode="delta", interpolation="linear")
+    return ActionChannel(name=name, unit=_unit(name), mode="delta", interpolation="linear")
 
 
 def _identity(width: int) -> Affine:
@@ -135,7 +137,7 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def _prefix(width: int, poison: bool) -> onnx.ModelProto:
+def _prefix(width: int, poison: bool, size: int) -> onnx.ModelProto:
     # kv = state + weight·(sum of the image, the tokens and the mask): every input is really read. With poison the sum
     # of any words overflows to infinity, and infinity times zero in the step is NaN.
     nodes = [
@@ -150,7 +152,7 @@ def _prefix(width: int, poison: bool) -> onnx.ModelProto:
         helper.make_node("Add", ["state", "weighed"], ["kv"]),
     ]
     inputs = [
-        helper.make_tensor_value_info("image.front", TensorProto.UINT8, [1, SIZE, SIZE, 3]),
+        helper.make_tensor_value_info("image.front", TensorProto.UINT8, [1, size, size, 3]),
         helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, TOKENS]),
         helper.make_tensor_value_info("token_mask", TensorProto.BOOL, [1, TOKENS]),
         helper.make_tensor_value_info("state", TensorProto.FLOAT, [1, width]),
@@ -196,7 +198,7 @@ def _save(model: onnx.ModelProto, path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def _golden(chunk: npt.NDArray[np.float32], width: int) -> GoldenCase:
+def _golden(chunk: npt.NDArray[np.float32], width: int, size: int) -> GoldenCase:
     """What the graphs compute on black pictures and no words."""
     rng = np.random.default_rng(0)
     shape = (1, HORIZON, width)
@@ -206,7 +208,7 @@ def _golden(chunk: npt.NDArray[np.float32], width: int) -> GoldenCase:
     return GoldenCase(
         instruction="lift the red block",
         prefix_inputs={
-            "image.front": np.zeros((1, SIZE, SIZE, 3), np.uint8),
+            "image.front": np.zeros((1, size, size, 3), np.uint8),
             "tokens": np.zeros((1, TOKENS), np.int64),
             "token_mask": np.zeros((1, TOKENS), np.bool_),
             "state": state,
