@@ -114,8 +114,10 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_on_the_cluster(cluster, po
     assert not ray.is_initialized()
     done = load_result(tmp_path / "results.parquet")
     again = evaluate(sources, ["id"], REACH, 2, ray=cluster)
-    first = list(done.policies["expert"].suites["id"].values())[:2]
-    assert first == list(again.policies["expert"].suites["id"].values())
+    # On a busy cluster episodes need not end in their order: whichever was kept is what it would be again.
+    kept, anew = (result.policies["expert"].suites["id"] for result in (done, again))
+    assert kept
+    assert all(kept[number] == outcome for number, outcome in anew.items() if number in kept)
 
 
 def test_an_error_on_the_cluster_is_the_sentence_of_the_same_error_here(cluster, policy_directory):

@@ -1,6 +1,7 @@
 """An arm that is only its bytes: servos behind a pseudo-terminal, in a process of their own, at the wire's speed.
 
 They keep their registers, move at a servo's speed, and hand over an answer when the last of its bytes would have come.
+Their cable can be made a bad one.
 For trying things out without an arm, for tests and for benchmarks; what a real adapter adds is not in it.
 """
 
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from retain.runtime.feetech.calibration import ServoCalibration
+from retain.runtime.feetech.line_trouble import LineTrouble, WireCounts
 
 COUNTS_PER_S: Final = 3000.0
 """How fast an STS3215 turns without load: 45 turns a minute."""
@@ -74,8 +76,20 @@ class EmulatedArm:
 
     def goals(self) -> tuple[int, int]:
         """How many goals have come, and how many of them were outside their servo's limits."""
-        said = self._ask({})
-        return said["goals"], said["goals_outside"]
+        counts = self.wire()
+        return counts.goals, counts.goals_outside
+
+    def disturb(self, rate: float, seed: int = 0) -> None:
+        """From now on this share of the answers is lost, broken, cut off or late; 0: none."""
+        self._ask({"rate": rate, "seed": seed})
+
+    def interrupt(self, seconds: float) -> None:
+        """From now on nothing passes on the cable for this long."""
+        self._ask({"interrupt": seconds})
+
+    def wire(self) -> WireCounts:
+        """What has passed on the wire, and what has not."""
+        return WireCounts(**self._ask({}))
 
     def heard(self) -> set[bytes]:
         """The different packets that have come since the last call."""
@@ -100,7 +114,7 @@ class _Servos:
 
     def __init__(self, servos: Sequence[ServoCalibration]) -> None:
         self.registers = {servo.id: bytearray(256) for servo in servos}
-        self.goals = self.goals_outside = 0
+        self.trouble = LineTrouble()
         self.heard: set[str] = set()
         self._moved_s = time.monotonic()
         for servo in servos:
@@ -115,26 +129,26 @@ class _Servos:
             _put(memory, _POSITION, (servo.range_min + servo.range_max) // 2)
             memory[62], memory[63] = 74, 30
 
-    def handle(self, packet: bytes) -> bytes:
-        """The answers to one valid packet, back to back."""
+    def handle(self, packet: bytes) -> list[bytes]:
+        """The answers to one valid packet."""
         self._move()
         self.heard.add(packet.hex())
         target, instruction, parameters = packet[2], packet[4], packet[5:-1]
         if instruction == _SYNC_READ:
             asked = [i for i in parameters[2:] if i in self.registers]
-            return b"".join(_status(i, self._read(i, parameters[0], parameters[1])) for i in asked)
+            return [_status(i, self._read(i, parameters[0], parameters[1])) for i in asked]
         if instruction == _SYNC_WRITE:
             step = parameters[1] + 1
             for at in range(2, len(parameters), step):
                 self._write(parameters[at], parameters[0], parameters[at + 1 : at + step])
-            return b""
+            return []
         if target not in self.registers:
-            return b""
+            return []
         if instruction == _READ:
-            return _status(target, self._read(target, parameters[0], parameters[1]))
+            return [_status(target, self._read(target, parameters[0], parameters[1]))]
         if instruction == _WRITE:
             self._write(target, parameters[0], parameters[1:])
-        return _status(target, b"") if instruction in (_WRITE, _PING) else b""
+        return [_status(target, b"")] if instruction in (_WRITE, _PING) else []
 
     def _read(self, servo: int, address: int, count: int) -> bytes:
         return bytes(self.registers[servo][address : address + count])
@@ -145,8 +159,8 @@ class _Servos:
             return
         memory[address : address + len(values)] = values
         if address == _GOAL:
-            self.goals += 1
-            self.goals_outside += not _get(memory, 9) <= _get(memory, _GOAL) <= _get(memory, 11)
+            self.trouble.counts.goals += 1
+            self.trouble.counts.goals_outside += not _get(memory, 9) <= _get(memory, _GOAL) <= _get(memory, 11)
 
     def _move(self) -> None:
         now_s = time.monotonic()
@@ -215,9 +229,11 @@ def serve(servos: Sequence[ServoCalibration], baud_rate: int) -> None:
             buffer += os.read(master, 4096)
             quiet_s = max(quiet_s, time.monotonic())
             for packet in _split(buffer):
-                answer = line.handle(packet)
+                if not line.trouble.hears():
+                    continue
+                answer, late_s = line.trouble.pass_on(line.handle(packet))
                 # One byte after the other, questions and answers alike: the line is one wire.
-                quiet_s += (len(packet) + len(answer)) * byte_s
+                quiet_s += (len(packet) + len(answer)) * byte_s + late_s
                 if answer:
                     _wait_until(quiet_s)
                     os.write(master, answer)
@@ -238,7 +254,11 @@ def _answer(line: _Servos, question: dict[str, Any]) -> dict[str, Any]:
     if "heard" in question:
         heard, line.heard = line.heard, set()
         return {"heard": list(heard)}
-    return {"goals": line.goals, "goals_outside": line.goals_outside}
+    if "rate" in question:
+        line.trouble.disturb(question["rate"], question["seed"])
+    if "interrupt" in question:
+        line.trouble.interrupt(question["interrupt"])
+    return asdict(line.trouble.counts)
 
 
 def _main() -> None:

@@ -11,8 +11,7 @@ import pytest
 from retain._core import realsense as core
 from retain.runtime.profile import CameraProfile
 from retain.runtime.realsense import RealsenseSettings, find_librealsense, open_realsense
-
-from .software_camera import Sdk, SoftwareCamera
+from retain.runtime.software_realsense import Sdk, SoftwareCamera
 
 HEIGHT, WIDTH, FPS = 48, 64, 30
 FRONT = (CameraProfile("front", HEIGHT, WIDTH),)

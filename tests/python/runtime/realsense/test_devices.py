@@ -10,9 +10,9 @@ from retain._core import realsense as core
 from retain.errors import ConfigError, DeviceError
 from retain.runtime.profile import CameraProfile
 from retain.runtime.realsense import RealsenseSettings, connected_cameras, open_realsense
+from retain.runtime.software_realsense import AUTO_EXPOSURE, EXPOSURE, GAIN, SoftwareCamera
 
 from .conftest import FRONT, HEIGHT, WIDTH, Film, feeding, open_front, picture
-from .software_camera import AUTO_EXPOSURE, EXPOSURE, GAIN, SoftwareCamera
 
 Plug = Callable[..., SoftwareCamera]
 BOTH = (CameraProfile("wrist", HEIGHT, WIDTH), CameraProfile("front", HEIGHT, WIDTH))

@@ -8,9 +8,15 @@ import pytest
 from retain._core import realsense as core
 from retain.runtime.profile import CameraProfile
 from retain.runtime.realsense import RealsenseSettings, open_realsense
+from retain.runtime.software_realsense import (
+    FRAME_TIMESTAMP,
+    GLOBAL_TIME,
+    SENSOR_TIMESTAMP,
+    SYSTEM_TIME,
+    SoftwareCamera,
+)
 
 from .conftest import FPS, HEIGHT, WIDTH, Film, feeding, open_front, picture
-from .software_camera import FRAME_TIMESTAMP, GLOBAL_TIME, SENSOR_TIMESTAMP, SYSTEM_TIME, SoftwareCamera
 
 Plug = Callable[..., SoftwareCamera]
 

@@ -1,7 +1,7 @@
-"""A camera made of librealsense's own software_device: the SDK's code from the sensor on, with frames from the test.
+"""A camera made of librealsense's own software_device: the SDK's code from the sensor on, with frames from the caller.
 
 It is driven by the C functions of the same library that the loop's camera uses, and attached to its context; only the
-bytes that USB would bring are ours.
+bytes that USB would bring are ours. For trying things out without a camera, for tests and for benchmarks.
 """
 
 import ctypes
