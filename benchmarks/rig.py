@@ -32,7 +32,7 @@ from retain.runtime.feetech import open_feetech, read_calibration
 from retain.runtime.feetech.emulator import EmulatedArm
 from retain.runtime.feetech.line_trouble import WireCounts
 from retain.runtime.realsense import RealsenseSettings, find_librealsense, open_realsense
-from retain.runtime.report import report_rows
+from retain.runtime.report_rows import report_rows
 from retain.runtime.software_realsense import Sdk, SoftwareCamera
 
 RESULT = Path(__file__).parent / "results" / "rig.json"

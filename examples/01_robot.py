@@ -20,7 +20,7 @@ from retain.runtime import (
     open_python_devices,
     run_script,
 )
-from retain.runtime.report import report_rows
+from retain.runtime.report_rows import report_rows
 
 # Names, units and limits: no command ever leaves them, whatever a script or a policy says.
 PROFILE = RobotProfile(

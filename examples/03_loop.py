@@ -23,7 +23,7 @@ from retain.runtime import (
     run_bundle,
     run_script,
 )
-from retain.runtime.report import report_rows
+from retain.runtime.report_rows import report_rows
 
 PROFILE = RobotProfile(
     "two-joint arm",

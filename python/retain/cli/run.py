@@ -136,7 +136,7 @@ def _recordings(args: argparse.Namespace, count: int) -> "list[Recording | None]
 
 
 def _print(args: argparse.Namespace, runs: "list[Run]") -> None:
-    from retain.runtime.report import report_rows
+    from retain.runtime.report_rows import report_rows
 
     done = sum(bool(one.report.success) for one in runs)
     if args.json:
