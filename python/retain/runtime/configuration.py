@@ -68,8 +68,9 @@ class RunConfiguration(BaseModel):
     """s, rows played between two requests; None takes the bundle's `n_action_steps`, for `ensemble` 1."""
     overlap: Literal["latest", "weighted"] = "latest"
     """For `async`, where two chunks speak about one instant: the newer one, or 0.3 · old + 0.7 · new."""
-    guidance_limit: PositiveFloat = 5.0
-    """β, for `rtc-guided`."""
+    guidance_limit: PositiveFloat | None = None
+    """β, for `rtc-guided`; None takes the number n of flow steps. A step moves by β/n of the way to the running chunk:
+    less leaves a larger seam, more overshoots."""
     ensemble_decay: Annotated[float, Field(ge=0)] = 0.01
     """m, for `ensemble`: the i-th chunk after the oldest weighs exp(−m·i)."""
     workspace: Workspace | None = None
@@ -151,7 +152,7 @@ def loop_config(
     config.duration_s = configuration.duration_s
     config.strategy = _STRATEGY[configuration.strategy]
     config.max_trained_delay = manifest.max_trained_delay
-    config.guidance_limit = configuration.guidance_limit
+    config.guidance_limit = configuration.guidance_limit or float(manifest.flow.steps)
     config.ensemble_decay = configuration.ensemble_decay
     config.overlap_share = OVERLAP_SHARE[configuration.overlap] if configuration.strategy == "async" else 1.0
     config.dt_s = action.dt_s
