@@ -12,6 +12,7 @@ namespace retain {
 namespace {
 
 constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+constexpr Nanoseconds kFirstStateNs = kNanosecondsPerSecond;  // how long to wait for a robot's first state
 
 std::vector<Interpolation> interpolation_of(const std::vector<ChannelLimits>& limits) {
   std::vector<Interpolation> interpolation;
@@ -31,7 +32,14 @@ Controller::Controller(ControllerConfig config, Clock& clock, Robot& robot, cons
       supervisor_(config_.supervisor) {}
 
 void Controller::arm() {
-  if (robot_.read(clock_.now_ns(), robot_state_) != RobotStatus::ok) {
+  // One late answer is no silent robot.
+  const Nanoseconds patience_ns = clock_.now_ns() + kFirstStateNs;
+  RobotStatus read = robot_.read(clock_.now_ns(), robot_state_);
+  while (read != RobotStatus::ok && clock_.now_ns() < patience_ns) {
+    clock_.sleep_until(clock_.now_ns() + config_.period_ns);
+    read = robot_.read(clock_.now_ns(), robot_state_);
+  }
+  if (read != RobotStatus::ok) {
     throw DeviceError("the robot gave no state to start from; is it powered, released and connected?");
   }
   for (std::size_t c = 0; c < config_.limits.size(); ++c) {

@@ -124,7 +124,7 @@ std::vector<RobotCount> FeetechRobot::counts() const {
 }
 
 bool FeetechRobot::take(Measured& measured, const Present& present, std::int64_t received_ns) noexcept {
-  note_errors(present.error);
+  note_errors(present.error, measured);
   const int counts = decode_sign_magnitude(word_at(present.registers, 0), kPositionSignBit);
   if (counts < 0 || counts >= kCountsPerTurn) {
     ++counts_.impossible;
@@ -140,17 +140,19 @@ bool FeetechRobot::take(Measured& measured, const Present& present, std::int64_t
   measured.asked_ns.reset();
   measured.load =
       std::abs(decode_sign_magnitude(word_at(present.registers, kLoadInPresent), kLoadSignBit)) * kLoadPerUnit;
-  measured.temperature_c = present.registers[kTemperatureInPresent];
+  measured.temperatures_c[measured.answers++ % measured.temperatures_c.size()] =
+      present.registers[kTemperatureInPresent];
   return true;
 }
 
-void FeetechRobot::note_errors(std::uint8_t error) noexcept {
+void FeetechRobot::note_errors(std::uint8_t error, Measured& measured) noexcept {
   counts_.voltage += (error & kVoltageError) != 0 ? 1 : 0;
   counts_.sensor += (error & kSensorError) != 0 ? 1 : 0;
   counts_.temperature += (error & kTemperatureError) != 0 ? 1 : 0;
   counts_.current += (error & kCurrentError) != 0 ? 1 : 0;
   counts_.overload += (error & kOverloadError) != 0 ? 1 : 0;
-  if ((error & kStoppingErrors) != 0) stopped_ = true;
+  measured.stopping_errors = (error & kStoppingErrors) != 0 ? measured.stopping_errors + 1 : 0;
+  if (measured.stopping_errors >= measured.temperatures_c.size()) stopped_ = true;
 }
 
 void FeetechRobot::publish(RobotState& state) const noexcept {
@@ -161,7 +163,8 @@ void FeetechRobot::publish(RobotState& state) const noexcept {
     state.position[i] = to_unit(config_.motors[i], measured.counts);
     state.time_ns = std::min(state.time_ns, measured.time_ns);
     // fmax() passes over a NaN.
-    state.temperature_c = std::fmax(state.temperature_c, measured.temperature_c);
+    const auto& [first, second, third] = measured.temperatures_c;
+    state.temperature_c = std::fmax(state.temperature_c, std::fmin(std::fmin(first, second), third));
     state.load = std::fmax(state.load, measured.load);
   }
 }

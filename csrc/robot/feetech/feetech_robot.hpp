@@ -56,7 +56,8 @@ class FeetechRobot final : public Robot {
 
   /// Waits for the servos' answers, at most their time on the wire and the margin. A servo that doesn't answer, or
   /// says what cannot be, keeps its former value and its former time, and state.time_ns is that of the oldest. `silent`
-  /// when none answered. `stopped` from the first overload, overheating, overcurrent or encoder error on: the servo has
+  /// when none answered. `stopped` from three answers of a servo in a row on that
+  /// tell of overload, overheating, overcurrent or an encoder error: the servo has
   /// then let go or will.
   [[nodiscard]] RobotStatus read(std::int64_t now_ns, RobotState& state) noexcept override;
 
@@ -73,12 +74,18 @@ class FeetechRobot final : public Robot {
     int counts = 0;
     std::int64_t time_ns = 0;              // when it was asked for
     std::optional<std::int64_t> asked_ns;  // the oldest question since then that has had no answer
-    double temperature_c = std::numeric_limits<double>::quiet_NaN();
+    // An answer that was cut off and joined to the next one passes the 8-bit checksum now and then. What stops the arm
+    // is therefore believed only when it stands in three answers of a servo in a row.
+    std::array<double, 3> temperatures_c{std::numeric_limits<double>::quiet_NaN(),
+                                         std::numeric_limits<double>::quiet_NaN(),
+                                         std::numeric_limits<double>::quiet_NaN()};
+    std::size_t answers = 0;
+    std::size_t stopping_errors = 0;  // in a row
     double load = std::numeric_limits<double>::quiet_NaN();
   };
 
   [[nodiscard]] bool take(Measured& measured, const Present& present, std::int64_t received_ns) noexcept;
-  void note_errors(std::uint8_t error) noexcept;
+  void note_errors(std::uint8_t error, Measured& measured) noexcept;
   void publish(RobotState& state) const noexcept;
 
   FeetechConfig config_;
