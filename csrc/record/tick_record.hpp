@@ -21,7 +21,7 @@ struct TickRecord {
   ChannelValues measured{};
   ChannelValues policy{};   ///< the row being approached, before admission; NaN without a chunk
   ChannelValues planned{};  ///< the sampled target; NaN without a chunk
-  ChannelValues sent{};  ///< the command in force; on a tick whose reaction is `drop` it was not sent any more
+  ChannelValues sent{};     ///< the command in force; on a tick whose reaction is `drop` it was not sent any more
 };
 
 }  // namespace retain
