@@ -1,7 +1,7 @@
 # make demo    a policy learns a skill, forgets, is merged, exported, and drives an arm in simulation
 # make test    everything that is tested: C++, C++ under sanitizers, Python
 # make lint    ruff, mypy --strict, clang-format
-# make bench   every benchmark; JSON in benchmarks/results/
+# make bench   every benchmark but the two that take long by design: soak.py (an hour) and rig.py (10 minutes)
 # make study EXP=E3    one experiment of the study (benchmarks/study/README.md has the list and the times)
 # Each target does all the set-up it needs on a fresh clone.
 
@@ -73,6 +73,7 @@ bench: set-up
 	$(BIN)/python benchmarks/dataset_io.py
 	$(BIN)/python benchmarks/finetune_spin.py
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/seams.py
 	$(BIN)/python benchmarks/sim_experts.py
 
 study: set-up
