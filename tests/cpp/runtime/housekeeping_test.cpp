@@ -98,6 +98,7 @@ TEST_CASE("a hot computer slows the arm, a critical one ramps it down, and the r
     for (int i = 0; i < 400 && !condition(); ++i) (void)loop.wait(0.05);
     return condition();
   };
+  REQUIRE(eventually([&] { return loop.status().chunks >= 1; }));
   CHECK(parts->surroundings.speed_scale.load() == 1.0);
   zone.write("temp", "81000");
   CHECK(eventually([&] { return parts->surroundings.speed_scale.load() == 0.25; }));

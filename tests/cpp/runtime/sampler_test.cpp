@@ -47,7 +47,23 @@ TEST_CASE("sampling equals a plain interpolation at any time") {
     const double inside = std::min(std::max(t, 0.0), 0.8);
     CHECK(target.position[0] == doctest::Approx(10.0 * inside).epsilon(1e-7));
     CHECK(target.exhausted == (to_ns(t) >= to_ns(0.8)));
-    CHECK(target.velocity[0] == doctest::Approx(target.exhausted ? 0.0 : 10.0));
+    // The plan ends in row 7, and rests from then on: no speed is kept beyond the middle of that row.
+    CHECK(target.velocity[0] == doctest::Approx(to_ns(t) >= to_ns(0.75) ? 0.0 : 10.0));
+  }
+}
+
+TEST_CASE(
+    "the speed of the target is what the plan keeps: the smaller of neighbouring slopes, none where it turns round") {
+  Chunk chunk = ramp(4, 0);
+  const std::vector<double> rows{1.0, 4.0, 3.0, 5.0};  // slopes 10, 30, −10, 20
+  for (std::size_t row = 0; row < 4; ++row) chunk.planned[2 * row] = rows[row];
+  const std::vector<std::pair<double, double>> expected{{0.02, 10.0}, {0.08, 10.0}, {0.12, 10.0}, {0.18, 0.0},
+                                                        {0.22, 0.0},  {0.28, 0.0},  {0.32, 0.0},  {0.38, 0.0}};
+  for (const auto& [time_s, velocity] : expected) {
+    CAPTURE(time_s);
+    Target target;
+    sample(chunk, kChannels, to_ns(time_s), target);
+    CHECK(target.velocity[0] == doctest::Approx(velocity));
   }
 }
 
