@@ -6,6 +6,9 @@ The shipped base drives the tabletop from the C++ loop in virtual time; a reques
 infeasible (d ≤ s ≤ H − d, d ≤ d_max for rtc-prefix) is refused by the loop, and said so here. Rows between requests:
 s = max(4, d), the bundle's own 4 where the delay allows it.
 
+Beside that, two questions at chosen delays: how many rows a chunk is good for (sync, s), and how strongly to guide
+(rtc-guided, β).
+
 The seam is the step of the plan from one tick to the next where another chunk takes over, the largest over the joints;
 beside it stand the steps inside chunks. Episodes are the same for all strategies and delays.
 """
@@ -27,6 +30,11 @@ from retain.runtime import STRATEGIES, RunConfiguration, Strategy, World, simula
 
 RESULTS = Path(__file__).parent / "results"
 DELAYS = range(21)
+SYNC_ROWS = (4, 8, 12, 16)
+"""s of sync without delay."""
+GUIDED_DELAYS = (0, 2, 4)
+GUIDANCE = (2.0, 5.0, 8.0, 16.0, 50.0)
+"""β of rtc-guided; 8 is the number of flow steps, which the loop takes by itself."""
 JOINTS = 6
 ROW_S = 0.1
 DURATION_S = 15.0
@@ -35,8 +43,18 @@ TASK = "push the blue block far left"
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What is run: a strategy at a delay. Without rows between requests it takes max(4, d), without β its own."""
+
+    strategy: Strategy
+    delay_rows: int
+    execute_rows: int | None = None
+    guidance_limit: float | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """One strategy at one delay; `refused` is the loop's own sentence where it did not start.
+    """One setting; `refused` is the loop's own sentence where it did not start.
 
     Attributes:
         seam_p99: 99th percentile of the plan's step at a seam, rad per tick.
@@ -48,6 +66,7 @@ class Outcome:
     strategy: str
     delay_rows: int
     execute_rows: int
+    guidance_limit: float | None
     episodes: int = 0
     successes: int = 0
     seams: int = 0
@@ -59,6 +78,16 @@ class Outcome:
     holds: int = 0
     refused: str | None = None
 
+    @property
+    def success_percent(self) -> float:
+        """Of the episodes."""
+        return 100 * self.successes / self.episodes
+
+    @property
+    def seam_ratio(self) -> float:
+        """The seam beside the steps inside chunks; NaN where there was none."""
+        return self.seam_p99 / self.inside_p99 if self.seam_p99 and self.inside_p99 else float("nan")
+
 
 def steps(series: npt.NDArray[np.float64], chunk: npt.NDArray[np.uint64]) -> tuple[list[float], list[float]]:
     """Steps of a series [T, C] from tick to tick, the largest over the joints: (at seams, inside chunks)."""
@@ -68,8 +97,8 @@ def steps(series: npt.NDArray[np.float64], chunk: npt.NDArray[np.uint64]) -> tup
     return largest[both & changed].tolist(), largest[both & ~changed].tolist()
 
 
-def measure(bundle_path: str, strategy: Strategy, delay: int, episodes: int) -> Outcome:
-    """Run the episodes of one strategy at one delay."""
+def measure(bundle_path: str, setting: Setting, episodes: int) -> Outcome:
+    """Run the episodes of one setting."""
     from retain.bundle import Bundle
     from retain.engine import open_engine
     from retain.runtime.mujoco import open_tabletop
@@ -78,10 +107,16 @@ def measure(bundle_path: str, strategy: Strategy, delay: int, episodes: int) -> 
 
     bundle = Bundle.open(bundle_path)
     engine = open_engine(bundle)
+    strategy, delay, beta = setting.strategy, setting.delay_rows, setting.guidance_limit
     rows = 1 if strategy == "ensemble" else max(bundle.manifest.action.n_action_steps, delay)
-    rows = min(rows, bundle.manifest.action.horizon)
+    rows = setting.execute_rows or min(rows, bundle.manifest.action.horizon)
     configuration = RunConfiguration(
-        strategy=strategy, duration_s=DURATION_S, log_s=DURATION_S + 2, execute_rows=rows, inference_timeout_s=10.0
+        strategy=strategy,
+        duration_s=DURATION_S,
+        log_s=DURATION_S + 2,
+        execute_rows=rows,
+        guidance_limit=beta,
+        inference_timeout_s=10.0,
     )
     # Two ticks below d rows, so that d rows are what has begun when the answer comes.
     world = World(delay_s=max(delay * ROW_S - 4e-3, 0.0), frame_latency_s=0.0)
@@ -94,7 +129,7 @@ def measure(bundle_path: str, strategy: Strategy, delay: int, episodes: int) -> 
             words = scene.sim.instruction  # the task that this scene is about
             run = simulate_bundle(bundle, scene.devices, words, one, world, engine=engine, watch=scene.watch)
         except ConfigError as error:
-            return Outcome(strategy, delay, rows, refused=str(error))
+            return Outcome(strategy, delay, rows, beta, refused=str(error))
         finally:
             scene.sim.close()
         done += bool(run.report.success)
@@ -109,6 +144,7 @@ def measure(bundle_path: str, strategy: Strategy, delay: int, episodes: int) -> 
         strategy,
         delay,
         rows,
+        beta,
         episodes,
         done,
         len(tallies["seam"]),
@@ -121,14 +157,17 @@ def measure(bundle_path: str, strategy: Strategy, delay: int, episodes: int) -> 
     )
 
 
-def every(bundle: str, episodes: int, workers: int) -> Iterator[Outcome]:
-    """All strategies at all delays, as they are finished."""
+def every(bundle: str, settings: list[Setting], episodes: int, workers: int) -> Iterator[Outcome]:
+    """The outcomes in the order of the settings, as they are finished."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [
-            pool.submit(measure, bundle, strategy, delay, episodes) for delay in DELAYS for strategy in STRATEGIES
-        ]
+        futures = [pool.submit(measure, bundle, setting, episodes) for setting in settings]
         for future in futures:
-            yield future.result()
+            outcome = future.result()
+            words = [f"d = {outcome.delay_rows:2}", f"{outcome.strategy:<11}", f"s = {outcome.execute_rows:2}"]
+            words += [f"β = {outcome.guidance_limit:g}"] if outcome.guidance_limit is not None else []
+            done = f"{outcome.success_percent:3.0f} %, seam {outcome.seam_ratio:.2f}" if outcome.episodes else ""
+            print(*words, outcome.refused or done, flush=True)
+            yield outcome
 
 
 def draw(outcomes: list[Outcome], path: Path) -> None:
@@ -144,11 +183,10 @@ def draw(outcomes: list[Outcome], path: Path) -> None:
         ran = [one for one in outcomes if one.strategy == strategy and one.refused is None]
         delays = [one.delay_rows for one in ran]
         style: dict[str, Any] = {"color": colors[strategy], "marker": "o", "markersize": 4, "label": strategy}
-        ratios = [one.seam_p99 / one.inside_p99 if one.seam_p99 and one.inside_p99 else np.nan for one in ran]
-        left.plot(delays, ratios, **style)
-        right.plot(delays, [100 * one.successes / one.episodes for one in ran], **style)
+        left.plot(delays, [one.seam_ratio for one in ran], **style)
+        right.plot(delays, [one.success_percent for one in ran], **style)
         if ran and delays[-1] < DELAYS[-1]:
-            right.plot(delays[-1], 100 * ran[-1].successes / ran[-1].episodes, "x", color=colors[strategy], ms=10)
+            right.plot(delays[-1], ran[-1].success_percent, "x", color=colors[strategy], ms=10)
     left.axhline(1.2, color="#bbbbbb", lw=1, zorder=0)
     left.set(yscale="log", xlabel="inference delay d [rows of 0.1 s]", ylabel="p99 at seams / p99 inside chunks")
     left.set_title("step of the plan where another chunk takes over", loc="left", fontsize=10)
@@ -173,8 +211,7 @@ def table(outcomes: list[Outcome]) -> str:
             if one.refused is not None:
                 cells.append(f"{'refused':>20}")
                 continue
-            ratio = one.seam_p99 / one.inside_p99 if one.seam_p99 and one.inside_p99 else float("nan")
-            cells.append(f"{100 * one.successes / one.episodes:>10.0f} %{ratio:>8.2f}")
+            cells.append(f"{one.success_percent:>10.0f} %{one.seam_ratio:>8.2f}")
         lines.append(f"{delay:<5}" + "".join(cells))
     return "\n".join(lines)
 
@@ -188,15 +225,19 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "seams.json")
     args = parser.parse_args()
     bundle = args.bundle or _export()
-    outcomes = []
-    for outcome in every(str(bundle), args.episodes, args.workers):
-        outcomes.append(outcome)
-        print(f"d = {outcome.delay_rows:2} {outcome.strategy:<11} {outcome.refused or outcome.successes}", flush=True)
+    by_delay = [Setting(strategy, delay) for delay in DELAYS for strategy in STRATEGIES]
+    by_rows = [Setting("sync", 0, rows) for rows in SYNC_ROWS]
+    by_guidance = [Setting("rtc-guided", delay, None, beta) for delay in GUIDED_DELAYS for beta in GUIDANCE]
+    settings = [*by_delay, *by_rows, *by_guidance]
+    everything = list(every(str(bundle), settings, args.episodes, args.workers))
+    outcomes, rest = everything[: len(by_delay)], everything[len(by_delay) :]
     result = {
         "machine": machine_facts(("numpy", "onnxruntime", "mujoco")),
         "episodes": args.episodes,
         "row_s": ROW_S,
-        "outcomes": [asdict(outcome) for outcome in outcomes],
+        "by_delay": [asdict(outcome) for outcome in outcomes],
+        "sync_by_rows": [asdict(outcome) for outcome in rest[: len(by_rows)]],
+        "guided_by_limit": [asdict(outcome) for outcome in rest[len(by_rows) :]],
     }
     args.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     draw(outcomes, args.output.with_suffix(".png"))

@@ -56,13 +56,17 @@ TEST_CASE("the newest entries are kept, each as it was pushed") {
 TEST_CASE("a reader beside the writer gets whole entries or none") {
   constexpr std::size_t kChannels = 14;
   const auto ring = std::make_unique<CrashRing>(kChannels);
-  std::atomic<bool> over{false};
+  // Both go on until the reader has met the writer often, however the machine lets them run.
+  constexpr std::uint64_t kEnough = 5'000;
+  std::atomic<bool> enough{false};
+  std::atomic<std::uint64_t> written{0};
   std::thread writer([&] {
-    for (std::uint64_t number = 1; number <= 60'000; ++number) ring->push(entry_of(number, kChannels));
-    over.store(true);
+    for (std::uint64_t number = 1; !enough.load() || number <= CrashRing::kEntries; ++number) {
+      ring->push(entry_of(number, kChannels));
+      written.store(number);
+    }
   });
-  std::uint64_t read = 0;
-  while (!over.load()) {
+  for (std::uint64_t read = 0; read < kEnough;) {
     const std::uint64_t newest = ring->count();
     // The oldest that may still be there: the one that the writer overwrites next.
     const std::uint64_t oldest = newest > CrashRing::kEntries ? newest - CrashRing::kEntries + 1 : 1;
@@ -70,11 +74,15 @@ TEST_CASE("a reader beside the writer gets whole entries or none") {
       CrashEntry entry;
       if (!ring->read(number, entry)) continue;
       ++read;
-      if (entry.number != number || !whole(entry, kChannels)) FAIL("a torn entry was taken for whole");
+      if (entry.number != number || !whole(entry, kChannels)) {
+        enough.store(true);
+        writer.join();
+        FAIL("a torn entry was taken for whole");
+      }
     }
   }
+  enough.store(true);
   writer.join();
   CrashEntry entry;
-  CHECK(ring->read(60'000, entry));
-  MESSAGE("read ", read, " entries beside the writer");
+  CHECK(ring->read(written.load(), entry));
 }
