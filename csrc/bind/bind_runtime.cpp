@@ -124,7 +124,7 @@ void bind_configuration(py::module_& m) {
       .def(py::init<RecordMode, std::string, double, std::map<std::string, std::string>>(), py::arg("mode"),
            py::arg("path"), py::arg("black_box_s"), py::arg("metadata"));
 
-  py::class_<LoopConfig>(m, "LoopConfig", "The loop's configuration; retain.runtime.configuration fills it.")
+  py::class_<LoopConfig>(m, "LoopConfig", "The loop's configuration; retain.runtime.loop_config fills it.")
       .def(py::init<>())
       .def_readwrite("rate_hz", &LoopConfig::rate_hz)
       .def_readwrite("duration_s", &LoopConfig::duration_s)

@@ -1,4 +1,4 @@
-// The loop's configuration as plain values. Python parses and validates it (retain.runtime.configuration).
+// The loop's configuration as plain values. Python parses and validates it (retain.runtime.configuration, loop_config).
 #pragma once
 
 #include <cstdint>

@@ -3,21 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
-from retain._core import runtime as core
-from retain.bundle import Manifest
-from retain.bundle.manifest import ChannelLimits
 from retain.errors import ConfigError
-from retain.runtime.profile import ChannelProfile, RobotProfile
 
 Strategy = Literal["sync", "async", "ensemble", "rtc-guided", "rtc-prefix"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
-
-OVERLAP_SHARE = {"latest": 1.0, "weighted": 0.7}
-"""Weight of the new chunk where it overlaps the running one; 0.7 is LeRobot's `weighted_average`."""
 
 Point = tuple[float, float, float]
 
@@ -126,104 +117,3 @@ class RunConfiguration(BaseModel):
             first = error.errors(include_url=False)[0]
             name = ".".join(str(part) for part in first["loc"])
             raise ConfigError(f"{name} is {first['input']!r}: {first['msg']}") from error
-
-
-def loop_config(
-    configuration: RunConfiguration,
-    manifest: Manifest,
-    profile: RobotProfile,
-    tokens: npt.NDArray[np.int64],
-    mask: npt.NDArray[np.bool_],
-) -> core.LoopConfig:
-    """The plain structure that the C++ loop takes.
-
-    Args:
-        configuration: How to run.
-        manifest: Of a bundle that fits the robot (`retain.runtime.fit`).
-        profile: The robot.
-        tokens: int64[max_tokens], the instruction.
-        mask: bool[max_tokens], true where a token stands.
-    """
-    action, normalization = manifest.action, manifest.normalization
-    execute_rows = configuration.execute_rows or (1 if configuration.strategy == "ensemble" else action.n_action_steps)
-    hold_s = configuration.hold_timeout_s or 2 * execute_rows * action.dt_s
-    config = core.LoopConfig()
-    config.rate_hz = configuration.rate_hz
-    config.duration_s = configuration.duration_s
-    config.strategy = _STRATEGY[configuration.strategy]
-    config.max_trained_delay = manifest.max_trained_delay
-    config.guidance_limit = configuration.guidance_limit or float(manifest.flow.steps)
-    config.ensemble_decay = configuration.ensemble_decay
-    config.overlap_share = OVERLAP_SHARE[configuration.overlap] if configuration.strategy == "async" else 1.0
-    config.dt_s = action.dt_s
-    config.execute_rows = execute_rows
-    config.flow_steps = manifest.flow.steps
-    config.seed = configuration.seed
-    config.state = [
-        core.StateChannel(channel.name, offset, scale)
-        for channel, offset, scale in zip(
-            manifest.observation.state, normalization.state.offset, normalization.state.scale, strict=True
-        )
-    ]
-    config.action = [
-        core.ActionChannel(channel.name, offset, scale, channel.mode == "delta")
-        for channel, offset, scale in zip(
-            action.channels, normalization.action.offset, normalization.action.scale, strict=True
-        )
-    ]
-    declared = dict(zip((channel.name for channel in action.channels), manifest.limits or (), strict=False))
-    config.limits = [_limits(channel, declared.get(channel.name)) for channel in profile.channels]
-    config.following_error = [channel.following_error for channel in profile.channels]
-    config.instruction = core.Instruction(tokens.tolist(), mask.astype(np.uint8).tolist())
-    config.admission = core.AdmissionRules(
-        out_of_bounds=_on_violation(configuration.out_of_bounds),
-        too_fast=_on_violation(configuration.too_fast),
-        seam=_on_violation(configuration.seam),
-        too_jerky=_on_violation(configuration.too_jerky),
-    )
-    if configuration.workspace is not None:
-        config.workspace = core.Workspace(configuration.workspace.low_m, configuration.workspace.high_m)
-    config.attended = configuration.attended
-    config.frozen_after = configuration.frozen_after
-    config.keep_warm_s = configuration.keep_warm_s
-    config.hot_speed = configuration.hot_speed
-    config.crash_dump = "" if configuration.crash_dump is None else str(configuration.crash_dump)
-    config.temperature_limit_c = profile.temperature_limit_c
-    config.max_frame_age_s = configuration.max_frame_age_s
-    config.state_timeout_s = configuration.state_timeout_s
-    config.inference_timeout_s = configuration.inference_timeout_s
-    config.hold_timeout_s = hold_s
-    config.start_timeout_s = configuration.start_timeout_s
-    config.rejections_to_stop = configuration.rejections_to_stop
-    config.overruns_per_s_to_stop = round(configuration.overruns_to_stop * configuration.rate_hz)
-    realtime = configuration.realtime
-    config.realtime = core.RealtimeRequest(realtime.priority, realtime.cpu, realtime.lock_memory)
-    config.log_s = configuration.log_s
-    return config
-
-
-_STRATEGY = {
-    "sync": core.Strategy.sync,
-    "async": core.Strategy.async_,
-    "ensemble": core.Strategy.ensemble,
-    "rtc-guided": core.Strategy.rtc_guided,
-    "rtc-prefix": core.Strategy.rtc_prefix,
-}
-
-
-def _limits(channel: ChannelProfile, declared: ChannelLimits | None) -> core.ChannelLimits:
-    """The stricter of the robot's limits and those the bundle asks for."""
-    low, high = channel.position_min, channel.position_max
-    velocity, acceleration, jerk = channel.velocity, channel.acceleration, channel.jerk
-    if declared is not None:
-        low = max(low, low if declared.position_min is None else declared.position_min)
-        high = min(high, high if declared.position_max is None else declared.position_max)
-        velocity = min(velocity, declared.velocity or velocity)
-        acceleration = min(acceleration, declared.acceleration or acceleration)
-        jerk = min(jerk, declared.jerk or jerk)
-    interpolation = core.Interpolation.linear if channel.interpolation == "linear" else core.Interpolation.hold
-    return core.ChannelLimits(channel.name, interpolation, low, high, velocity, acceleration, jerk)
-
-
-def _on_violation(rule: Literal["clamp", "reject"]) -> core.OnViolation:
-    return core.OnViolation.clamp if rule == "clamp" else core.OnViolation.reject

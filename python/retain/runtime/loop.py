@@ -9,9 +9,10 @@ from retain._core import runtime as core
 from retain.bundle import Bundle
 from retain.engine import open_engine
 from retain.errors import DeviceError
-from retain.runtime.configuration import RunConfiguration, loop_config
+from retain.runtime.configuration import RunConfiguration
 from retain.runtime.fit import check_fit
 from retain.runtime.flight_record import FlightRecord
+from retain.runtime.loop_config import channels_of, loop_config
 from retain.runtime.profile import RobotProfile
 from retain.runtime.recording import Recording, recording_config
 from retain.runtime.report import RunReport, report_from_core
@@ -169,7 +170,7 @@ def prepare(
     check_fit(bundle.manifest, devices.profile)
     tokens, mask = bundle.tokenize(instruction)
     engine = engine if engine is not None else open_engine(bundle)
-    return loop_config(configuration, bundle.manifest, devices.profile, tokens, mask), engine
+    return loop_config(configuration, channels_of(bundle.manifest, tokens, mask), devices.profile), engine
 
 
 def _wait(loop: core.Loop, watch: Watch | None, operator: Operator | None) -> float | None:

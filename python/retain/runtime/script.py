@@ -5,26 +5,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from retain._core import runtime as core
 from retain._core.devices import ScriptEngine
-from retain.bundle import WEIGHTS_FILE, Manifest
-from retain.bundle.manifest import (
-    Action,
-    ActionChannel,
-    Affine,
-    Camera,
-    FileRecord,
-    Flow,
-    Golden,
-    Graph,
-    Graphs,
-    Language,
-    Normalization,
-    Observation,
-    StateChannel,
-)
 from retain.errors import ConfigError
-from retain.runtime.configuration import RunConfiguration, loop_config
+from retain.runtime.configuration import RunConfiguration
 from retain.runtime.loop import Devices, Run, Watch, run_loop
+from retain.runtime.loop_config import PolicyChannels, loop_config
 from retain.runtime.profile import RobotProfile
 
 
@@ -60,51 +46,23 @@ def run_script(
             f"rows have shape {table.shape} and dt_s is {dt_s}; expected (rows, {width}) and dt_s above 0"
         )
     configuration = configuration or RunConfiguration(strategy="sync")
-    manifest = _manifest(devices.profile, len(table), dt_s, mode)
-    nothing_said = np.zeros(0, np.int64)
-    config = loop_config(configuration, manifest, devices.profile, nothing_said, nothing_said.astype(np.bool_))
+    config = loop_config(configuration, _channels(devices.profile, len(table), dt_s, mode), devices.profile)
     images = [(camera.role, camera.height, camera.width) for camera in devices.profile.cameras]
     return run_loop(config, devices, ScriptEngine(images, width, table), strategy=configuration.strategy, watch=watch)
 
 
-def _manifest(profile: RobotProfile, horizon: int, dt_s: float, mode: Literal["absolute", "delta"]) -> Manifest:
-    """What a bundle of such a policy would say: the robot's own channels and units, not normalized."""
-    names = [channel.name for channel in profile.channels]
-    plain = Affine(offset=(0.0,) * len(names), scale=(1.0,) * len(names))
-    no_file = "script"
-    no_graph = Graph(file=no_file, inputs=(), outputs=())
-    nothing = FileRecord(sha256="0" * 64, bytes=0)
-    return Manifest(
-        retain_version="script",
-        family="script",
-        merge=None,
-        observation=Observation(
-            cameras=tuple(
-                Camera(role=camera.role, height=camera.height, width=camera.width, input=f"image.{camera.role}")
-                for camera in profile.cameras
-            ),
-            state=tuple(StateChannel(name=channel.name, unit=channel.unit) for channel in profile.channels),
-        ),
-        action=Action(
-            channels=tuple(
-                ActionChannel(
-                    name=channel.name,
-                    unit=channel.unit,
-                    mode="absolute" if channel.interpolation == "hold" else mode,
-                    interpolation=channel.interpolation,
-                )
-                for channel in profile.channels
-            ),
-            dt_s=dt_s,
-            horizon=horizon,
-            n_action_steps=horizon,
-        ),
-        normalization=Normalization(state=plain, action=plain),
-        flow=Flow(steps=1, noise="normal", time="noise_at_zero"),
-        language=Language(max_tokens=1, tokenizer=no_file),
+def _channels(profile: RobotProfile, rows: int, dt_s: float, mode: Literal["absolute", "delta"]) -> PolicyChannels:
+    """The robot's own channels and units, not normalized; nothing is said in words."""
+    return PolicyChannels(
+        state=[core.StateChannel(channel.name, 0.0, 1.0) for channel in profile.channels],
+        action=[
+            core.ActionChannel(channel.name, 0.0, 1.0, mode == "delta" and channel.interpolation == "linear")
+            for channel in profile.channels
+        ],
+        limits={},
+        dt_s=dt_s,
+        n_action_steps=rows,
+        flow_steps=1,
         max_trained_delay=0,
-        limits=None,
-        graphs=Graphs(prefix=no_graph, step=no_graph),
-        golden=Golden(file=no_file, atol=1.0, recorded_by=no_file, graphs_checked_by=no_file),
-        files={WEIGHTS_FILE: nothing, no_file: nothing},
+        instruction=core.Instruction([], []),
     )
