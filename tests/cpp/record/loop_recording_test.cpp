@@ -3,45 +3,27 @@
 
 #include "record/records.hpp"
 #include "runtime/assemble.hpp"
-#include "runtime/rig.hpp"
+#include "runtime/scripted_loop.hpp"
 
 using namespace retain;
 using namespace retain::testing;
 
 namespace {
 
-constexpr double kRate_hz = 200.0;
-
+// Short rows, so that a short run has many answers; patient, because a recorder beside the loop is what is tested.
 LoopConfig config(RecordMode mode, const std::filesystem::path& path) {
-  LoopConfig config;
-  config.rate_hz = kRate_hz;
-  config.duration_s = 0.6;
+  LoopConfig config = scripted_config();
   config.dt_s = 0.02;
   config.execute_rows = 4;
-  config.flow_steps = 4;
-  config.state = {{"a", 0.0, 1.0}, {"b", 0.0, 1.0}, {"cup", 0.0, 1.0}};
-  config.action = {{"a", 0.0, 1.0, true}, {"b", 0.0, 1.0, true}, {"cup", 0.0, 1.0, false}};
-  config.limits = rig_limits();
-  config.following_error = {1e9, 1e9, 1e9};
-  config.instruction = {{1, 2}, {1, 1}};
-  config.max_frame_age_s = 1.0;
-  config.state_timeout_s = 1.0;
   config.inference_timeout_s = 2.0;
   config.hold_timeout_s = 2.0;
   config.start_timeout_s = 5.0;
-  config.overruns_per_s_to_stop = 1'000;
-  config.realtime = {.priority = {}, .cpu = {}, .lock_memory = false};
-  config.log_s = 10.0;
   config.recording = {.mode = mode, .path = path.string(), .black_box_s = 30.0, .metadata = {}};
   return config;
 }
 
 std::unique_ptr<Loop> loop_of(const LoopConfig& config, ScriptedEngine::Script script = drift(0.02)) {
-  return assemble(
-      config,
-      std::make_shared<ScriptedRobot>(std::vector<RobotChannel>{{"a", "rad"}, {"b", "rad"}, {"cup", "1"}},
-                                      LimitsWatch(rig_limits(), 1.0 / kRate_hz), std::vector<double>{0.0, 0.0, 0.0}),
-      {std::make_shared<ScriptedCamera>()}, std::make_shared<ScriptedEngine>(16, 3, std::move(script)));
+  return assemble(config, scripted_robot(), {std::make_shared<ScriptedCamera>()}, scripted_engine(std::move(script)));
 }
 
 RunReport run(Loop& loop) {

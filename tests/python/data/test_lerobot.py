@@ -1,37 +1,20 @@
 """LeRobot opens what we write. Skipped where it is not installed; docs/lerobot.md makes such an environment."""
 
-import importlib.util
-import sys
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from retain.data import Dataset, describe
 
+from .. import installed_lerobot  # noqa: TID252 (tests are no package that could be named)
 from .episodes import CAMERA, STATE, episode, features, write
 
-pytestmark = [
-    pytest.mark.lerobot,
-    pytest.mark.skipif(
-        importlib.util.find_spec("lerobot") is None, reason="lerobot is not installed (docs/lerobot.md)"
-    ),
-    # LeRobot's dependencies warn about each other's versions; that is not ours to judge.
-    pytest.mark.filterwarnings("default"),
-]
+pytestmark = installed_lerobot.marks
 
 
 @pytest.fixture(scope="module")
 def lerobot_dataset():
-    import torch
-
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:  # built for another torch: its Python parts work once these two operators are declared
-        for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            del sys.modules[module]
-        library = torch.library.Library("torchvision", "DEF")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    installed_lerobot.prepare_import()
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
     return LeRobotDataset

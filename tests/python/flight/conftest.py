@@ -5,26 +5,11 @@ from pathlib import Path
 
 import pytest
 from retain.bundle import Bundle
-from retain.runtime import Realtime, Recording, Run, RunConfiguration, run_bundle
+from retain.runtime import Recording, Run, RunConfiguration, run_bundle
 from retain.runtime.mujoco import open_tabletop
 from retain.sim import episodes, parse_instruction
 
-from ..runtime.tiny_policy import write_tiny_bundle  # noqa: TID252 (tests are no package that could be named)
-
-TASK = "place the red block near right"
-DRIFT = (0.02, 0.0, 0.0, 0.0, 0.0, 0.03, 0.0)
-
-PATIENT = RunConfiguration(
-    rate_hz=200.0,
-    duration_s=2.5,
-    max_frame_age_s=2.0,
-    state_timeout_s=2.0,
-    inference_timeout_s=10.0,
-    hold_timeout_s=10.0,
-    overruns_to_stop=0.9,
-    realtime=Realtime(priority=None, lock_memory=False),
-)
-"""Slow and forgiving: what is tested must not depend on how busy the machine is."""
+from ..runtime.tiny_policy import DRIFT, PATIENT, TASK, write_tiny_bundle  # noqa: TID252 (tests are no package that could be named)
 
 
 def fly(bundle: Path, recording: Recording, configuration: RunConfiguration = PATIENT) -> Run:

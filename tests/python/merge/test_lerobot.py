@@ -1,8 +1,6 @@
 """LeRobot loads what we merge, unchanged. Skipped where it is missing; docs/lerobot.md makes such an environment."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,13 +8,10 @@ import numpy as np
 import pytest
 from retain.merge import merge
 
+from .. import installed_lerobot  # noqa: TID252 (tests are no package that could be named)
+
 pytestmark = [
-    pytest.mark.lerobot,
-    pytest.mark.skipif(
-        importlib.util.find_spec("lerobot") is None, reason="lerobot is not installed (docs/lerobot.md)"
-    ),
-    # LeRobot's dependencies warn about each other's versions; that is not ours to judge.
-    pytest.mark.filterwarnings("default"),
+    *installed_lerobot.marks,
     pytest.mark.timeout(1200),
 ]
 ALPHA = 0.3
@@ -25,17 +20,8 @@ CAMERA = "observation.images.top"
 
 @pytest.fixture
 def lerobot(monkeypatch):
-    import torch
-
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:  # built for another torch: its Python parts work once these two operators are declared
-        for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            del sys.modules[module]
-        library = torch.library.Library("torchvision", "DEF")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    installed_lerobot.prepare_import()
     from lerobot.configs.types import FeatureType, PolicyFeature
     from lerobot.policies import factory
     from lerobot.policies.act.configuration_act import ACTConfig

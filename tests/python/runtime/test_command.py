@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .conftest import TASK
-from .tiny_policy import write_tiny_bundle
+from .tiny_policy import TASK, write_tiny_bundle
 
 SLOW_ROBOT = ("--rate", "200", "--priority", "0")
 

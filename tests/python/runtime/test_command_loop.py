@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 from retain.flight.log import read
 
-from .conftest import DRIFT, TASK
-from .tiny_policy import write_tiny_bundle
+from .tiny_policy import DRIFT, TASK, write_tiny_bundle
 
 PATIENCE_S = 100.0
 

@@ -11,7 +11,7 @@ from retain.runtime.communication import communication_rows
 from retain.runtime.mujoco import open_tabletop
 from retain.sim import episodes, parse_instruction
 
-from .conftest import TASK
+from .tiny_policy import TASK
 from .two_joint_arm import Arm, Eye
 
 NORMAL_CLASS = Realtime(priority=None, lock_memory=False)

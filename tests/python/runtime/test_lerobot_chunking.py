@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 from retain._core.runtime import sample_chunk
 
-from . import installed_lerobot, lerobot_oracle
+from .. import installed_lerobot  # noqa: TID252 (tests are no package that could be named)
+from . import lerobot_oracle
 from .chunking_oracle import philox_normal
 from .nonlinear_flow import CHANNELS, HORIZON, open_flow, random_flow
 

@@ -5,7 +5,7 @@ from retain.runtime.mujoco import open_tabletop
 from retain.sim import Tabletop, episodes, expert_action, parse_instruction
 from retain.sim.tabletop import DT_S, SUBSTEPS
 
-from .conftest import TASK
+from .tiny_policy import TASK
 
 STEP_NS = round(DT_S / SUBSTEPS * 1e9)
 

@@ -13,8 +13,7 @@ from retain.bundle import Bundle
 from retain.errors import DeviceError
 from retain.runtime import RunConfiguration, Status, open_python_devices, run_bundle
 
-from .conftest import TASK
-from .tiny_policy import write_tiny_bundle
+from .tiny_policy import TASK, write_tiny_bundle
 from .two_joint_arm import JOINTS, Arm, Eye
 
 

@@ -9,8 +9,7 @@ from retain.runtime import Run, RunConfiguration, Status, run_bundle
 from retain.runtime.mujoco import TabletopRun, open_tabletop
 from retain.sim import LIMITS, episodes, parse_instruction
 
-from .conftest import DRIFT, TASK
-from .tiny_policy import CHANNELS, write_tiny_bundle
+from .tiny_policy import CHANNELS, DRIFT, TASK, write_tiny_bundle
 
 
 def tabletop() -> TabletopRun:

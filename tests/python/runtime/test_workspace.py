@@ -12,7 +12,7 @@ from retain.runtime.mujoco import open_tabletop
 from retain.sim import episodes, parse_instruction
 from retain.sim.arm import CUP_SITE
 
-from .conftest import TASK
+from .tiny_policy import TASK
 
 
 def simulate(bundle: Path, workspace: Workspace) -> tuple[Run, np.ndarray]:

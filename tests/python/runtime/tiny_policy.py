@@ -30,8 +30,25 @@ from retain.bundle.manifest import (
     StateChannel,
     Tensor,
 )
+from retain.runtime import Realtime, RunConfiguration
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
+
+TASK = "place the red block near right"
+DRIFT = (0.02, 0.0, 0.0, 0.0, 0.0, 0.03, 0.0)
+"""Slow enough for every limit: 0.2 and 0.3 rad/s."""
+
+PATIENT = RunConfiguration(
+    rate_hz=200.0,
+    duration_s=2.5,
+    max_frame_age_s=2.0,
+    state_timeout_s=2.0,
+    inference_timeout_s=10.0,
+    hold_timeout_s=10.0,
+    overruns_to_stop=0.9,
+    realtime=Realtime(priority=None, lock_memory=False),
+)
+"""Slow and forgiving: what is tested must not depend on how busy the machine is."""
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow", "wrist_1", "wrist_2", "wrist_3")
 CHANNELS = (*JOINTS, "suction")

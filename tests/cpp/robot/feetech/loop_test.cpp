@@ -8,7 +8,7 @@
 
 #include "robot/feetech/arm.hpp"
 #include "runtime/assemble.hpp"
-#include "runtime/scripted_devices.hpp"
+#include "runtime/scripted_loop.hpp"
 
 using namespace retain;
 using namespace retain::feetech;
@@ -20,10 +20,12 @@ namespace {
 
 // Forgiving wherever a busy machine shows.
 LoopConfig loop_config() {
-  LoopConfig config;
+  LoopConfig config = retain::testing::scripted_config();
   config.rate_hz = 100.0;
-  config.execute_rows = 8;
-  config.flow_steps = 4;
+  config.state.clear();
+  config.action.clear();
+  config.limits.clear();
+  config.following_error.clear();
   for (const Motor& motor : so101_motors()) {
     config.state.push_back({motor.name, 0.0, 1.0});
     config.action.push_back({motor.name, 0.0, 1.0, true});
@@ -31,15 +33,10 @@ LoopConfig loop_config() {
                              motor.unit == Unit::ratio ? 1.0 : 4.0, 1.0, 5.0, 100.0});
     config.following_error.push_back(1e9);
   }
-  config.instruction = {{1, 2}, {1, 1}};
   config.max_frame_age_s = 5.0;
-  config.state_timeout_s = 1.0;
   config.inference_timeout_s = 10.0;
   config.hold_timeout_s = 10.0;
   config.start_timeout_s = 20.0;
-  config.overruns_per_s_to_stop = 1'000;
-  config.realtime = {.priority = {}, .cpu = {}, .lock_memory = false};
-  config.log_s = 10.0;
   return config;
 }
 

@@ -1,6 +1,5 @@
 """LeRobot's own bus on the same servos. Skipped where it is not installed (docs/lerobot.md)."""
 
-import importlib.util
 import math
 import time
 from pathlib import Path
@@ -9,16 +8,10 @@ import pytest
 from retain.runtime.feetech import lerobot_conversion, read_calibration
 from retain.runtime.feetech.emulator import EmulatedArm
 
+from ... import installed_lerobot  # noqa: TID252 (tests are no package that could be named)
 from .test_arm import patient_robot
 
-pytestmark = [
-    pytest.mark.lerobot,
-    pytest.mark.skipif(
-        importlib.util.find_spec("lerobot") is None, reason="lerobot is not installed (docs/lerobot.md)"
-    ),
-    # LeRobot's dependencies warn about each other's versions; that is not ours to judge.
-    pytest.mark.filterwarnings("default"),
-]
+pytestmark = installed_lerobot.marks
 
 
 @pytest.mark.parametrize("unit", ["degrees", "m100_100"])
