@@ -118,6 +118,7 @@ std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_
   parts->keep_warm_ns = to_ns(config.keep_warm_s);
   parts->frozen_after = config.frozen_after;
   parts->crash_dump = config.crash_dump;
+  if (!config.crash_dump.empty()) parts->crash = std::make_unique<CrashRing>(channels.size());
   parts->hot_speed = config.hot_speed;
 
   const SupervisorLimits supervisor{.hold_timeout_ns = to_ns(config.hold_timeout_s),
@@ -137,20 +138,18 @@ std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_
                                                     .temperature_limit_c = config.temperature_limit_c},
                                    *parts->clock, *parts->robot,
                                    Exchange{parts->chunks, parts->health, parts->requests, parts->surroundings,
-                                            parts->history, parts->recorder, parts->crash});
-  std::vector<Interpolation> interpolation;
-  for (const ChannelLimits& limit : gates.limits) interpolation.push_back(limit.interpolation);
+                                            parts->history, parts->recorder, parts->crash.get()});
   parts->inference = std::make_unique<Inference>(InferenceConfig{.schedule = schedule,
                                                                  .max_frame_age_ns = to_ns(config.max_frame_age_s),
                                                                  .seed = config.seed,
                                                                  .flow_steps = config.flow_steps,
                                                                  .instruction = config.instruction,
-                                                                 .interpolation = std::move(interpolation),
+                                                                 .interpolation = interpolation_of(gates.limits),
                                                                  .guidance_limit = config.guidance_limit,
                                                                  .ensemble_decay = config.ensemble_decay,
                                                                  .overlap_share = config.overlap_share},
                                                  *parts->clock, *parts->engine, std::move(codec),
-                                                 Admission(std::move(gates.limits), config.admission), parts->feeds,
+                                                 Admission(gates.limits, config.admission), parts->feeds,
                                                  parts->history, parts->chunks, parts->health, &parts->recorder);
   return parts;
 }

@@ -14,12 +14,6 @@ namespace {
 constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 constexpr Nanoseconds kFirstStateNs = kNanosecondsPerSecond;  // how long to wait for a robot's first state
 
-std::vector<Interpolation> interpolation_of(const std::vector<ChannelLimits>& limits) {
-  std::vector<Interpolation> interpolation;
-  for (const ChannelLimits& limit : limits) interpolation.push_back(limit.interpolation);
-  return interpolation;
-}
-
 }  // namespace
 
 Controller::Controller(ControllerConfig config, Clock& clock, Robot& robot, const Exchange& exchange)
@@ -225,13 +219,15 @@ void Controller::record(const Wake& wake, Reaction reaction) noexcept {
   }
   std::copy(sent.begin(), sent.end(), record_.sent.begin());
   exchange_.recorder.push(record_);
-  exchange_.crash.push({.time_ns = record_.time_ns,
-                        .chunk = record_.chunk,
-                        .row = record_.row,
-                        .state = static_cast<std::uint8_t>(record_.state),
-                        .reaction = static_cast<std::uint8_t>(record_.reaction),
-                        .measured = record_.measured,
-                        .sent = record_.sent});
+  if (exchange_.crash != nullptr) {
+    exchange_.crash->push({.time_ns = record_.time_ns,
+                           .chunk = record_.chunk,
+                           .row = record_.row,
+                           .state = static_cast<std::uint8_t>(record_.state),
+                           .reaction = static_cast<std::uint8_t>(record_.reaction),
+                           .measured = record_.measured,
+                           .sent = record_.sent});
+  }
 
   motion_.time_ns = wake.now_ns;
   motion_.measured = robot_state_.position;

@@ -41,7 +41,7 @@ struct Exchange {
   Surroundings& surroundings;
   MotionHistory& history;
   Recorder& recorder;
-  CrashRing& crash;
+  CrashRing* crash = nullptr;  ///< where the last ticks are wanted after a crash
 };
 
 /// What the tick thread counted. To be read after it has ended.

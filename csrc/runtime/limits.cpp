@@ -28,4 +28,10 @@ void check_limits(const ChannelLimits& limits) {
   }
 }
 
+std::vector<Interpolation> interpolation_of(const std::vector<ChannelLimits>& limits) {
+  std::vector<Interpolation> interpolation;
+  for (const ChannelLimits& limit : limits) interpolation.push_back(limit.interpolation);
+  return interpolation;
+}
+
 }  // namespace retain

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "runtime/sampler.hpp"
 
@@ -20,5 +21,8 @@ struct ChannelLimits {
 
 /// @throw ConfigError if a limit is missing, not finite, or leaves no room to move.
 void check_limits(const ChannelLimits& limits);
+
+/// How each channel gets from row to row.
+std::vector<Interpolation> interpolation_of(const std::vector<ChannelLimits>& limits);
 
 }  // namespace retain

@@ -37,7 +37,7 @@ void Loop::start() {
     if (!parts_->crash_dump.empty()) {
       std::vector<std::string> names;
       for (const RobotChannel& channel : parts_->robot->channels()) names.push_back(channel.name);
-      crash_dump_ = std::make_unique<CrashDump>(parts_->crash_dump, parts_->crash, names);
+      crash_dump_ = std::make_unique<CrashDump>(parts_->crash_dump, *parts_->crash, names);
     }
     parts_->inference->warm_up();
     open_cameras();

@@ -23,11 +23,7 @@ namespace retain {
 struct LoopParts {
   LoopParts(std::shared_ptr<Clock> time, std::size_t history_size, std::size_t channels, const Chunk& chunk,
             std::size_t ring_size, std::size_t kept)
-      : clock(std::move(time)),
-        history(history_size, channels),
-        chunks(chunk),
-        crash(channels),
-        recorder(ring_size, kept) {}
+      : clock(std::move(time)), history(history_size, channels), chunks(chunk), recorder(ring_size, kept) {}
 
   std::shared_ptr<Clock> clock;
   std::shared_ptr<Robot> robot;
@@ -36,7 +32,7 @@ struct LoopParts {
   std::vector<std::unique_ptr<CameraFeed>> feeds;  // in the engine's order
   MotionHistory history;
   TripleBuffer<Chunk> chunks;
-  CrashRing crash;
+  std::unique_ptr<CrashRing> crash;  // where a crash dump is asked for
   Recorder recorder;
   InferenceHealth health;
   OperatorRequests requests;

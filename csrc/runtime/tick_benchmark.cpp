@@ -86,7 +86,7 @@ TickBenchmark benchmark_tick(std::size_t joints, double rate_hz, double duration
                          .limits = limits,
                          .following_error = std::vector<double>(joints, 1.0),
                          .supervisor = supervisor},
-                        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder, *crash});
+                        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder, crash.get()});
   controller.arm();
 
   TickBenchmark result;

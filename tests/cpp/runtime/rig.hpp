@@ -78,7 +78,7 @@ class Rig {
                          .supervisor = supervisor,
                          .workspace = scenario.workspace,
                          .temperature_limit_c = scenario.temperature_limit_c},
-        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder, *crash});
+        clock, robot, Exchange{chunks, health, requests, surroundings, history, recorder, crash.get()});
     const std::vector<StateChannel> state{{"a", 0.0, 1.0}, {"b", 0.0, 1.0}, {"cup", 0.0, 1.0}};
     const std::vector<ActionChannel> action{
         {"a", 0.0, 1.0, scenario.delta}, {"b", 0.0, 1.0, scenario.delta}, {"cup", 0.0, 1.0, false}};

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "camera/camera.hpp"
-#include "engine/engine.hpp"
+#include "engine/script_engine.hpp"
 #include "error.hpp"
 #include "robot/robot.hpp"
 #include "runtime/clock.hpp"
@@ -85,20 +85,19 @@ class ScriptedRobot final : public Robot {
   Nanoseconds next_cycle_ns_ = 0;
 };
 
-/// Computes chunks from a function of (request number, measured state); the warm-up's runs are request 0. The flow's
-/// velocity is (chunk − x)/(1 − t): Euler lands on the chunk whatever the noise.
+/// Plays chunks from a function of (request number, measured state); the warm-up's runs are request 0.
 class ScriptedEngine final : public Engine {
  public:
   using Script = std::function<void(std::uint64_t request, std::span<const float> state, std::span<float> chunk)>;
 
   ScriptedEngine(std::size_t horizon, std::size_t channels, Script script)
-      : script_(std::move(script)), chunk_(horizon * channels) {
-    info_ = {.description = "script",
-             .images = {{"front", 4, 4}},
-             .max_tokens = 2,
-             .state_dim = channels,
-             .horizon = horizon,
-             .action_dim = channels};
+      : engine_({{"front", 4, 4}}, channels, horizon, channels,
+                [this, script = std::move(script)](std::span<const float> state, std::span<float> chunk) {
+                  const std::uint64_t run = runs_++;
+                  script(run < kWarmUpRuns ? 0 : run - kWarmUpRuns + 1, state, chunk);
+                }),
+        info_(engine_.info()) {
+    info_.max_tokens = 2;
   }
 
   [[nodiscard]] const EngineInfo& info() const noexcept override { return info_; }
@@ -108,21 +107,17 @@ class ScriptedEngine final : public Engine {
 
   void prefix(const PolicyInput& input) override {
     if (input.images.at(0).size() != 48) throw EngineError("a frame of another size reached the engine");
-    std::fill(chunk_.begin(), chunk_.end(), 0.0F);
-    const std::uint64_t run = runs_++;
-    script_(run < kWarmUpRuns ? 0 : run - kWarmUpRuns + 1, input.state, chunk_);
+    engine_.prefix(input);
   }
 
   void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) override {
-    const std::size_t channels = info_.action_dim;
-    for (std::size_t i = 0; i < x.size(); ++i) velocity[i] = (chunk_[i] - x[i]) / (1.0F - t[i / channels]);
+    engine_.step(x, t, velocity);
   }
 
  private:
-  EngineInfo info_;
-  Script script_;
-  std::vector<float> chunk_;
   std::atomic<std::uint64_t> runs_{0};
+  ScriptEngine engine_;
+  EngineInfo info_;
 };
 
 /// Frames at a fixed rate, stamped with the moment they were taken. It can be unplugged: then grab() says so, and

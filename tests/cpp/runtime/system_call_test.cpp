@@ -59,18 +59,19 @@ bool allow_only_sleep() {
   MotionHistory history(4096, Rig::kChannels);
   TripleBuffer<Chunk> chunks{Chunk(16, Rig::kChannels)};
   Recorder recorder(1 << 12, 16);
-  Controller controller({.period_ns = to_ns(0.001),
-                         .duration_ns = to_ns(0.4),
-                         .limits = rig_limits(),
-                         .following_error = std::vector<double>(Rig::kChannels, 1e9),
-                         .supervisor = {.hold_timeout_ns = to_ns(60.0),
-                                        .first_chunk_timeout_ns = to_ns(60.0),
-                                        .inference_timeout_ns = to_ns(60.0),
-                                        .state_timeout_ns = to_ns(60.0),
-                                        .rejections = 2,
-                                        .overruns_per_s = 1'000'000}},
-                        clock, rig.robot,
-                        Exchange{chunks, rig.health, rig.requests, rig.surroundings, history, recorder, *rig.crash});
+  Controller controller(
+      {.period_ns = to_ns(0.001),
+       .duration_ns = to_ns(0.4),
+       .limits = rig_limits(),
+       .following_error = std::vector<double>(Rig::kChannels, 1e9),
+       .supervisor = {.hold_timeout_ns = to_ns(60.0),
+                      .first_chunk_timeout_ns = to_ns(60.0),
+                      .inference_timeout_ns = to_ns(60.0),
+                      .state_timeout_ns = to_ns(60.0),
+                      .rejections = 2,
+                      .overruns_per_s = 1'000'000}},
+      clock, rig.robot,
+      Exchange{chunks, rig.health, rig.requests, rig.surroundings, history, recorder, rig.crash.get()});
   controller.arm();
   Chunk& chunk = chunks.back();
   chunk.id = 1;
