@@ -59,8 +59,9 @@ def test_a_lerobot_robot_is_driven_by_key_and_in_its_own_units(patient: RunConfi
     robot = StandIn()
     arm, cameras = lerobot_robot(robot, channels(), rate_hz=50.0)
     assert [(camera.role, camera.height, camera.width) for camera in cameras] == [("front", 48, 64)]
-    start = np.array([0.5, 10.0 * RAD_PER_DEGREE])
-    rows = np.linspace(start, [0.8, 20.0 * RAD_PER_DEGREE], 9)[1:]
+    start, end = np.array([0.5, 10.0 * RAD_PER_DEGREE]), np.array([0.8, 20.0 * RAD_PER_DEGREE])
+    # It stands at the end for half a second: rows that turn back at once are rounded by the limits, short of the end.
+    rows = np.concatenate([np.linspace(start, end, 9)[1:], np.tile(end, (5, 1))])
     configuration = patient.model_copy(update={"strategy": "sync", "duration_s": 60.0})
 
     def arrived(_: Status) -> bool:
