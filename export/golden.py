@@ -48,10 +48,10 @@ def record_from_policy(policy: "Policy") -> GoldenCase:
     normalized = spec.normalization.state.normalize(state)
     tokens, mask = policy.encode([INSTRUCTION])
     with torch.no_grad():
-        kv = policy.prefix(
+        context = policy.prefix(
             [torch.from_numpy(image) for image in images.values()], tokens, mask, torch.from_numpy(normalized)
         )
-        velocity = policy.step(torch.from_numpy(x), torch.from_numpy(t), kv)
+        velocity = policy.step(torch.from_numpy(x), torch.from_numpy(t), context)
     actions = policy.predict_chunk(images, state, [INSTRUCTION], noise)
     return GoldenCase(
         instruction=INSTRUCTION,
@@ -61,7 +61,7 @@ def record_from_policy(policy: "Policy") -> GoldenCase:
             "token_mask": mask.numpy(),
             "state": normalized,
         },
-        prefix_outputs={"kv": kv.numpy()},
+        prefix_outputs={name: tensor.numpy() for name, tensor in context.items()},
         x=x,
         t=t,
         velocity=velocity.numpy(),

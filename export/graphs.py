@@ -31,17 +31,17 @@ class _Prefix(nn.Module):
         super().__init__()
         self.policy = policy
 
-    def forward(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
-        return self.policy.prefix(images, tokens, mask, state)
+    def forward(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.policy.prefix(images, tokens, mask, state).values())
 
 
 class _Step(nn.Module):
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, names: Sequence[str]) -> None:
         super().__init__()
-        self.policy = policy
+        self.policy, self.names = policy, names
 
-    def forward(self, x: Tensor, t: Tensor, kv: Tensor) -> Tensor:
-        return self.policy.step(x, t, kv)
+    def forward(self, x: Tensor, t: Tensor, *context: Tensor) -> Tensor:
+        return self.policy.step(x, t, dict(zip(self.names, context, strict=True)))
 
 
 def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto]":
@@ -62,16 +62,17 @@ def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto]":
     mask = torch.ones(1, spec.max_tokens, dtype=torch.bool)
     state = torch.zeros(1, len(spec.state))
     with torch.no_grad():
-        kv = policy.prefix(images, tokens, mask, state)
-    x = torch.zeros(1, spec.horizon, len(spec.action))
+        context = policy.prefix(images, tokens, mask, state)
+    x = torch.zeros(1, spec.horizon, spec.action_width)
     t = torch.zeros(1, spec.horizon)
     prefix = _trace(
         _Prefix(policy),
         (images, tokens, mask, state),
         [*(f"image.{camera.role}" for camera in spec.cameras), "tokens", "token_mask", "state"],
-        ["kv"],
+        list(context),
     )
-    return prefix, _trace(_Step(policy), (x, t, kv), ["x", "t", "kv"], ["velocity"])
+    step = _Step(policy, list(context))
+    return prefix, _trace(step, (x, t, *context.values()), ["x", "t", *context], ["velocity"])
 
 
 def signature(model: "onnx.ModelProto", file: str) -> Graph:

@@ -1,4 +1,4 @@
-"""The policy interface: a prefix that is computed once per observation and a step that reads its key/value cache."""
+"""The policy interface: a prefix that is computed once per observation and a step that reads what it left behind."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -35,8 +35,15 @@ class Batch:
     actions: Tensor
 
 
+Context = Mapping[str, Tensor]
+"""What `prefix` hands to `step`, by name, in the order of the exported graph's outputs; batch B, static shapes."""
+
+
 class Policy(nn.Module, ABC):
     """A vision-language-action policy with flow matching (pi0, arXiv 2410.24164), time running from noise to action.
+
+    A policy that regresses its chunk (`spec.flow` is None, as in ACT, arXiv 2304.13705) has no `step`: its prefix
+    returns {"chunk": float32 (B, H, A)}, normalized.
 
     Attributes:
         spec: What it sees and says.
@@ -49,7 +56,7 @@ class Policy(nn.Module, ABC):
         self.tokenizer = tokenizer
 
     @abstractmethod
-    def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
+    def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> dict[str, Tensor]:
         """Read one observation.
 
         Args:
@@ -59,20 +66,21 @@ class Policy(nn.Module, ABC):
             state: float32 (B, S), normalized.
 
         Returns:
-            The key/value cache that `step` reads, float32 (L, 2, B, heads, N, head_dim).
+            All that `step` needs to know of the observation: the key/value cache and whatever else stays the same while
+            a chunk is drawn.
         """
 
     @abstractmethod
-    def step(self, x: Tensor, t: Tensor, kv: Tensor) -> Tensor:
+    def step(self, x: Tensor, t: Tensor, context: Context) -> Tensor:
         """The velocity field.
 
         Args:
-            x: float32 (B, H, A), normalized actions on their way from noise to action.
+            x: float32 (B, H, W), normalized actions on their way from noise to action; W is `spec.action_width`.
             t: float32 (B, H), flow time of every row: 0 noise, 1 clean.
-            kv: What `prefix` returned.
+            context: What `prefix` returned.
 
         Returns:
-            float32 (B, H, A): estimate of action - noise.
+            float32 (B, H, W): estimate of action - noise.
         """
 
     @abstractmethod
@@ -114,7 +122,7 @@ class Policy(nn.Module, ABC):
             images: Camera role to uint8 (B, H, W, 3), RGB.
             state: float32 (B, S), measured, in robot units.
             instructions: B sentences.
-            noise: float32 (B, H, A); drawn from `generator` when None.
+            noise: float32 (B, H, W); drawn from `generator` when None. Policies without flow take none.
             generator: On the CPU, so that a seed means the same on every device.
 
         Returns:
@@ -124,23 +132,29 @@ class Policy(nn.Module, ABC):
             PolicyError: A camera is missing, a size is wrong, or the batch sizes differ.
         """
         spec, device = self.spec, self.device
-        if spec.flow is None:
-            raise PolicyError(f"policies of the family {spec.family} that have no flow override predict_chunk")
         batch = len(instructions)
         self._check_observation(images, state, batch)
-        shape = (batch, spec.horizon, len(spec.action))
-        x = torch.randn(shape, generator=generator) if noise is None else torch.from_numpy(np.array(noise, np.float32))
-        if tuple(x.shape) != shape:
-            raise PolicyError(f"noise has shape {list(x.shape)}, expected {list(shape)}")
-        x = x.to(device)
         frames = [torch.from_numpy(np.ascontiguousarray(images[camera.role])).to(device) for camera in spec.cameras]
         tokens, mask = self.encode(instructions)
         normalized = torch.from_numpy(spec.normalization.state.normalize(state)).to(device)
-        kv = self.prefix(frames, tokens, mask, normalized)
-        for index in range(spec.flow.steps):
-            t = torch.full(shape[:2], index / spec.flow.steps, device=device)
-            x = x + self.step(x, t, kv) / spec.flow.steps
-        return spec.decode_actions(x.cpu().numpy(), np.asarray(state, np.float32))
+        context = self.prefix(frames, tokens, mask, normalized)
+        chunk = context["chunk"] if spec.flow is None else self._integrate(context, batch, noise, generator)
+        return spec.decode_actions(chunk.cpu().numpy()[..., : len(spec.action)], np.asarray(state, np.float32))
+
+    def _integrate(
+        self, context: Context, batch: int, noise: FloatArray | None, generator: torch.Generator | None
+    ) -> Tensor:
+        """Euler steps x <- x + v(x, t = i / steps) / steps; float32 (B, H, W), normalized."""
+        assert self.spec.flow is not None
+        shape, steps = (batch, self.spec.horizon, self.spec.action_width), self.spec.flow.steps
+        x = torch.randn(shape, generator=generator) if noise is None else torch.from_numpy(np.array(noise, np.float32))
+        if tuple(x.shape) != shape:
+            raise PolicyError(f"noise has shape {list(x.shape)}, expected {list(shape)}")
+        x = x.to(self.device)
+        for index in range(steps):
+            t = torch.full(shape[:2], index / steps, device=self.device)
+            x = x + self.step(x, t, context) / steps
+        return x
 
     def _check_observation(self, images: Mapping[str, npt.NDArray[np.uint8]], state: FloatArray, batch: int) -> None:
         for camera in self.spec.cameras:

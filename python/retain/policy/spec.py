@@ -52,11 +52,14 @@ class FlowSpec:
 
     Attributes:
         steps: Euler steps per chunk.
+        width: Columns of x, W; None: as many as there are action channels. A policy made for many robots integrates
+            more (`max_action_dim` of SmolVLA and pi0): channels come first, then padding whose clean value is 0.
         noise: The law of x_0.
         time: Which end of t is noise.
     """
 
     steps: int
+    width: int | None = None
     noise: Literal["normal"] = "normal"
     time: Literal["noise_at_zero"] = "noise_at_zero"
 
@@ -101,6 +104,8 @@ class PolicySpec:
             raise PolicyError(f"n_action_steps is {self.n_action_steps}, expected 1 to the horizon {self.horizon}")
         if not 0 <= self.max_trained_delay < self.horizon:
             raise PolicyError(f"max_trained_delay is {self.max_trained_delay}, expected 0 to {self.horizon - 1}")
+        if self.action_width < len(self.action):
+            raise PolicyError(f"{len(self.action)} action channels do not fit into a flow of width {self.action_width}")
         if self.dt_s <= 0:
             raise PolicyError(f"dt_s is {self.dt_s}, expected more than 0 s")
         for what, channels, affine in (
@@ -116,6 +121,11 @@ class PolicySpec:
         for channel in self.action:
             if channel.mode == "delta" and channel.name not in measured:
                 raise PolicyError(f"action {channel.name} is relative, but the state has no channel of that name")
+
+    @property
+    def action_width(self) -> int:
+        """Columns of what the network computes per row, W: the action's channels, then padding."""
+        return len(self.action) if self.flow is None or self.flow.width is None else self.flow.width
 
     def reference(self, state: FloatArray) -> FloatArray:
         """What relative channels are relative to.

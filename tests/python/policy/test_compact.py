@@ -23,7 +23,7 @@ def test_every_tensor_belongs_to_exactly_one_component(policy):
 
 
 def test_the_cache_has_the_shape_of_the_contract(policy, observation):
-    kv = policy.prefix(*observation)
+    kv = policy.prefix(*observation)["kv"]
     config = policy.config
     layers, two, batch, heads, _, head_dim = kv.shape
     assert (layers, two, batch) == (config.expert_layers, 2, 3)
@@ -32,8 +32,8 @@ def test_the_cache_has_the_shape_of_the_contract(policy, observation):
 
 def test_a_step_sees_the_observation_only_through_the_cache(policy, observation):
     x, t = rows(policy)
-    kv = policy.prefix(*observation)
-    together = policy.step(x, t, kv)
+    context = policy.prefix(*observation)
+    together = policy.step(x, t, context)
     for index in range(3):
         alone = policy.prefix(
             [image[index : index + 1] for image in observation[0]], *(o[index : index + 1] for o in observation[1:])
@@ -58,10 +58,10 @@ def test_every_input_reaches_the_velocity(policy, observation):
 
 def test_flow_time_is_per_row(policy, observation):
     x, t = rows(policy)
-    kv = policy.prefix(*observation)
+    context = policy.prefix(*observation)
     later = t.clone()
     later[:, 5] = 1.0
-    difference = (policy.step(x, later, kv) - policy.step(x, t, kv)).abs().amax((0, 2))
+    difference = (policy.step(x, later, context) - policy.step(x, t, context)).abs().amax((0, 2))
     assert difference.argmax() == 5
     assert difference[5] > 0
 
@@ -69,7 +69,7 @@ def test_flow_time_is_per_row(policy, observation):
 def test_padding_changes_nothing_but_its_own_entries_of_the_cache(policy, observation):
     images, tokens, mask, state = observation
     scribbled = torch.where(mask, tokens, torch.full_like(tokens, 7))
-    change = (policy.prefix(images, scribbled, mask, state) - policy.prefix(*observation)).abs()
+    change = (policy.prefix(images, scribbled, mask, state)["kv"] - policy.prefix(*observation)["kv"]).abs()
     changed = change.amax((0, 1, 3, 5)) > 1e-5
     rest = torch.zeros(3, policy.config.static_queries, dtype=torch.bool)
     of_padding = torch.cat([part for _ in policy.spec.cameras for part in (~mask, rest)], 1)

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from retain.errors import PolicyError
-from retain.policy.base import Batch, Policy
+from retain.policy.base import Batch, Context, Policy
 from retain.policy.compact.configuration import CompactConfig
 from retain.policy.compact.expert import ActionExpert
 from retain.policy.compact.language import LanguageModel
@@ -50,9 +50,9 @@ class CompactPolicy(Policy):
         """The sizes, as `config.json` holds them."""
         return asdict(self.config)
 
-    def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
-        """See `Policy.prefix`."""
-        return self.action.cache(self._memory(images, tokens, mask, state), state)
+    def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> dict[str, Tensor]:
+        """See `Policy.prefix`: the key/value cache kv, float32 (L, 2, B, heads, N, head_dim)."""
+        return {"kv": self.action.cache(self._memory(images, tokens, mask, state), state)}
 
     def _memory(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> Tensor:
         """What the backbone makes of an observation, (B, N - 1, width), the state's token last."""
@@ -61,9 +61,9 @@ class CompactPolicy(Policy):
         sight = [self.vision(image, queries, camera) for camera, image in enumerate(images)]
         return self.language.mix(sight, words, mask, self.action.state(state)[:, None])
 
-    def step(self, x: Tensor, t: Tensor, kv: Tensor) -> Tensor:
+    def step(self, x: Tensor, t: Tensor, context: Context) -> Tensor:
         """See `Policy.step`."""
-        velocity: Tensor = self.action(x, t, kv)
+        velocity: Tensor = self.action(x, t, context["kv"])
         return velocity
 
     def loss(self, batch: Batch, generator: torch.Generator | None = None, *, insulate: bool = False) -> Tensor:
@@ -98,6 +98,6 @@ class CompactPolicy(Policy):
         committed = (torch.arange(horizon) < delay).to(actions.device)
         t = torch.where(committed, torch.ones_like(t), t)
         x = (1 - t)[..., None] * noise + t[..., None] * actions
-        error = (self.step(x, t, kv) - (actions - noise)).square().mean(-1)
+        error = (self.step(x, t, {"kv": kv}) - (actions - noise)).square().mean(-1)
         weight = (~committed).to(error)
         return (error * weight).sum() / weight.sum() + outlook
