@@ -26,6 +26,7 @@ class Batch:
         mask: bool (B, T), True where a token is real.
         state: float32 (B, S), normalized.
         actions: float32 (B, H, A), normalized.
+        is_pad: bool (B, H), True for rows beyond their episode's end, which repeat its last action; None: no row is.
     """
 
     images: list[Tensor]
@@ -33,6 +34,7 @@ class Batch:
     mask: Tensor
     state: Tensor
     actions: Tensor
+    is_pad: Tensor | None = None
 
 
 Context = Mapping[str, Tensor]
@@ -96,6 +98,20 @@ class Policy(nn.Module, ABC):
     @abstractmethod
     def architecture(self) -> Mapping[str, object]:
         """The sizes that `config.json` must hold to build this network again."""
+
+    def gradient_checkpointing(self, enabled: bool) -> None:
+        """Whether `loss` computes the activations inside its layers again in the backward pass, to save memory.
+
+        A family that can do it overrides this; see `retain.policy.recompute`.
+
+        Raises:
+            PolicyError: This family cannot.
+        """
+        if enabled:
+            raise PolicyError(
+                f"{self.spec.family} has no gradient checkpointing; leave it out, and where memory is short give"
+                " --accumulate 2 or more"
+            )
 
     @property
     def device(self) -> torch.device:

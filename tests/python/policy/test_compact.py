@@ -131,3 +131,22 @@ def test_too_large_a_vocabulary_is_refused(spec, policy):
 def test_impossible_sizes_are_refused(sizes, found):
     with pytest.raises(PolicyError, match=found):
         CompactConfig(**sizes)
+
+
+def test_gradient_checkpointing_changes_no_gradient_and_keeps_less(policy, observation):
+    images, tokens, mask, state = observation
+    actions = torch.randn(3, policy.spec.horizon, 3, generator=torch.Generator().manual_seed(2))
+    batch = Batch(images, tokens, mask, state, actions)
+    seen = []
+    for enabled in (False, True):
+        policy.gradient_checkpointing(enabled)
+        policy.zero_grad()
+        kept = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda x, kept=kept: (kept.append(x.numel()), x)[1], lambda x: x):
+            loss = policy.loss(batch, torch.Generator().manual_seed(3))
+        loss.backward()
+        seen.append((sum(kept), {name: value.grad.clone() for name, value in policy.named_parameters()}))
+    (plain, before), (checkpointed, after) = seen
+    assert checkpointed < 0.8 * plain
+    for name, gradient in before.items():
+        torch.testing.assert_close(after[name], gradient)

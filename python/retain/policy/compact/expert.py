@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from retain.policy.compact.configuration import CompactConfig
 from retain.policy.compact.layers import CrossAttentionLayer, split_heads
+from retain.policy.recompute import run_layer
 
 TIME_FEATURES = 32
 
@@ -37,6 +38,7 @@ class ActionExpert(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.velocity = nn.Linear(width, action)
         self.outlook = nn.Linear(width, action)
+        self.recompute = False
         # Periods from 1 down to e^6 flow times; constants, neither saved nor merged.
         frequencies = 2 * torch.pi * torch.exp(-0.4 * torch.arange(TIME_FEATURES // 2))
         self.register_buffer("time_frequencies", frequencies, persistent=False)
@@ -69,6 +71,6 @@ class ActionExpert(nn.Module):
         rows = self.rows(x) + self.row_position + time
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, CrossAttentionLayer)
-            rows = layer.read(rows, kv[index, 0], kv[index, 1])
+            rows = run_layer(layer.read, rows, kv[index, 0], kv[index, 1], recompute=self.recompute)
         velocity: Tensor = self.velocity(self.norm(rows))
         return velocity

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from retain.policy.compact.configuration import CompactConfig
 from retain.policy.compact.layers import SelfAttentionLayer
+from retain.policy.recompute import run_layer
 
 
 class LanguageModel(nn.Module):
@@ -28,13 +29,14 @@ class LanguageModel(nn.Module):
         self.query_out = nn.Linear(width, config.channels)
         self.backbone = nn.ModuleList(SelfAttentionLayer(width, config.heads) for _ in range(config.backbone_layers))
         self.backbone_norm = nn.LayerNorm(width)
+        self.recompute = False
 
     def encode(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Ids int64 (B, T) and mask bool (B, T) to encoded words (B, T, width)."""
         x = self.words(tokens) + self.position
         attention_mask = mask[:, None, None, :]
         for layer in self.encoder:
-            x = layer(x, attention_mask)
+            x = run_layer(layer, x, attention_mask, recompute=self.recompute)
         normalized: Tensor = self.encoder_norm(x)
         return normalized
 
@@ -68,6 +70,6 @@ class LanguageModel(nn.Module):
         known.append(torch.ones(batch, 1, dtype=torch.bool, device=mask.device))
         attention_mask = torch.cat(known, 1)[:, None, None, :]
         for layer in self.backbone:
-            x = layer(x, attention_mask)
+            x = run_layer(layer, x, attention_mask, recompute=self.recompute)
         normalized: Tensor = self.backbone_norm(x)
         return normalized

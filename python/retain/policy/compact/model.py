@@ -50,6 +50,10 @@ class CompactPolicy(Policy):
         """The sizes, as `config.json` holds them."""
         return asdict(self.config)
 
+    def gradient_checkpointing(self, enabled: bool) -> None:
+        """See `Policy.gradient_checkpointing`: the layers of the word encoder, the backbone and the expert."""
+        self.language.recompute = self.action.recompute = enabled
+
     def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> dict[str, Tensor]:
         """See `Policy.prefix`: the key/value cache kv, float32 (L, 2, B, heads, N, head_dim)."""
         return {"kv": self.action.cache(self._memory(images, tokens, mask, state), state)}
