@@ -81,6 +81,10 @@ def signature(model: "onnx.ModelProto", file: str) -> Graph:
 
 
 def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], outputs: list[str]) -> "onnx.ModelProto":
+    from .constant_integers import fold_integers
+    from .sequences import slice_sequences
+    from .uint8_images import cast_frames_first
+
     with _quiet():
         try:
             program = torch.onnx.export(
@@ -100,6 +104,9 @@ def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], out
     assert program is not None  # dynamo=True always returns one
     model = program.model_proto
     _name_as_in_the_policy(model)
+    slice_sequences(model)
+    cast_frames_first(model)
+    fold_integers(model)
     return model
 
 
