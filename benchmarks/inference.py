@@ -36,7 +36,7 @@ def cpp_player(bundle: Bundle, case: GoldenCase) -> Player:
 
     def play() -> FloatArray:
         feed_prefix(engine, case.prefix_inputs)
-        return integrate(engine, case.noise, bundle.manifest.flow.steps)
+        return integrate(engine, case.noise, bundle.manifest.flow_steps)
 
     return play
 
@@ -50,10 +50,9 @@ def onnxruntime_player(bundle: Bundle, case: GoldenCase) -> Player:
     providers = ["CPUExecutionProvider"]
     graphs = bundle.manifest.graphs
     prefix, step = (
-        onnxruntime.InferenceSession(str(bundle.file(graph.file)), options, providers)
-        for graph in (graphs.prefix, graphs.step)
+        onnxruntime.InferenceSession(str(bundle.file(graph.file)), options, providers) for graph in graphs.all
     )
-    steps = bundle.manifest.flow.steps
+    steps = bundle.manifest.flow_steps
 
     def play() -> FloatArray:
         (kv,) = prefix.run(None, case.prefix_inputs)
@@ -70,7 +69,7 @@ def torch_player(bundle: Bundle, case: GoldenCase) -> Player:
     """The policy that the bundle was exported from, eager."""
     torch.set_num_threads(1)
     policy = load_policy(bundle.path)
-    steps = bundle.manifest.flow.steps
+    steps = bundle.manifest.flow_steps
     inputs = {name: torch.from_numpy(np.array(array)) for name, array in case.prefix_inputs.items()}
     images = [inputs[f"image.{camera.role}"] for camera in policy.spec.cameras]
 
@@ -123,7 +122,7 @@ def main() -> None:
             "what": "one prefix and all flow steps, one thread, engines taking turns chunk by chunk",
             "policy": str(args.policy) if args.policy == "compact-base" else bundle.manifest.family,
             "parameters": parameters,
-            "flow_steps": bundle.manifest.flow.steps,
+            "flow_steps": bundle.manifest.flow_steps,
             "chunks": args.chunks,
             "engines": rows,
             "machine": machine_facts(("onnxruntime", "torch", "numpy")),

@@ -54,10 +54,8 @@ def write_manifest(
         weights_sha256: Where the merge has just computed it, so that gigabytes are not read again.
 
     Raises:
-        ExportError: The policy regresses its chunk without flow, or limits name unknown channels.
+        ExportError: Limits name unknown channels.
     """
-    if spec.flow is None:
-        raise ExportError(f"{spec.family} policies have no flow; only flow-matching policies can be exported")
     files = record_files(directory, exclude=frozenset({WEIGHTS_FILE, MANIFEST_FILE}))
     files[WEIGHTS_FILE] = _weights(directory / WEIGHTS_FILE, weights_sha256)
     manifest = Manifest(
@@ -67,8 +65,8 @@ def write_manifest(
         observation=observation_of(spec),
         action=action_of(spec),
         normalization=normalization_of(spec),
-        flow=Flow(steps=spec.flow.steps, noise=spec.flow.noise, time=spec.flow.time),
-        language=Language(max_tokens=spec.max_tokens, tokenizer=TOKENIZER_FILE),
+        flow=flow_of(spec),
+        language=language_of(spec),
         max_trained_delay=spec.max_trained_delay,
         limits=None if limits is None else _in_order(limits, spec),
         graphs=graphs,
@@ -101,6 +99,19 @@ def action_of(spec: PolicySpec) -> Action:
         horizon=spec.horizon,
         n_action_steps=spec.n_action_steps,
     )
+
+
+def flow_of(spec: PolicySpec) -> Flow | None:
+    """How a chunk is drawn, in the manifest's words."""
+    flow = spec.flow
+    return None if flow is None else Flow(steps=flow.steps, width=flow.width, noise=flow.noise, time=flow.time)
+
+
+def language_of(spec: PolicySpec) -> Language | None:
+    """How an instruction is read, in the manifest's words."""
+    if spec.max_tokens == 0:
+        return None
+    return Language(max_tokens=spec.max_tokens, tokenizer=TOKENIZER_FILE, suffix=spec.suffix)
 
 
 def normalization_of(spec: PolicySpec) -> Normalization:

@@ -28,7 +28,7 @@ def check_bundle(bundle: Bundle) -> GoldenReport:
     manifest = bundle.manifest
     case = GoldenCase.load(bundle.file(manifest.golden.file))
     engine = open_engine(bundle, golden=False)
-    report = compare_golden(engine, case, manifest.flow.steps, manifest.golden.atol)
+    report = compare_golden(engine, case, manifest.flow_steps, manifest.golden.atol)
     if not report.passed:
         name, error = report.worst
         raise ExportError(

@@ -53,9 +53,8 @@ class ExportReport:
 
     @property
     def graph_bytes(self) -> int:
-        """Both graphs together."""
-        graphs = self.manifest.graphs
-        return sum(self.manifest.files[graph.file].bytes for graph in (graphs.prefix, graphs.step))
+        """All graphs together."""
+        return sum(self.manifest.files[graph.file].bytes for graph in self.manifest.graphs.all)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -237,7 +236,7 @@ def _assemble(
     spec, _ = read_configuration(partial)
     graphs, golden = source(partial, spec, stages)
     with stages("check"):
-        check_graphs(partial / graphs.prefix.file, partial / graphs.step.file)
+        check_graphs(*(partial / graph.file for graph in graphs.all))
     if trt:
         from .tensorrt import build_engines, require_tensorrt
 
@@ -258,8 +257,7 @@ def _policy_files(checkpoint: Checkpoint) -> list[Path]:
         manifest = Bundle.open(checkpoint.directory, verify=False).manifest
     except BundleError:
         return list(checkpoint.sidecars)
-    graphs = manifest.graphs
-    own = {MANIFEST_FILE, graphs.prefix.file, graphs.step.file, manifest.golden.file}
+    own = {MANIFEST_FILE, manifest.golden.file, *(graph.file for graph in manifest.graphs.all)}
     return [file for file in checkpoint.sidecars if str(file) not in own and file.parts[0] != "engines"]
 
 

@@ -15,6 +15,8 @@ from retain.bundle import GoldenCase
 from retain.bundle.units import Units
 from retain.engine.flow import integrate
 from retain.engine.golden import feed_prefix
+from retain.errors import ExportError
+from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from retain._core.engine import OnnxRuntimeEngine
@@ -26,6 +28,7 @@ ATOL = 1e-4
 
 GOLDEN_FILE = "golden.safetensors"
 INSTRUCTION = "place the red block near right"
+_NOTHING = np.zeros(0, np.float32)
 
 
 def record_from_policy(policy: "Policy") -> GoldenCase:
@@ -38,37 +41,56 @@ def record_from_policy(policy: "Policy") -> GoldenCase:
 
     spec, generator = policy.spec, np.random.default_rng(SEED)
     images = {
-        camera.role: generator.integers(0, 256, (1, camera.height, camera.width, 3), dtype=np.uint8)
+        f"image.{camera.role}": generator.integers(0, 256, (1, camera.height, camera.width, 3), dtype=np.uint8)
         for camera in spec.cameras
     }
-    shape = (1, spec.horizon, len(spec.action))
+    shape = (1, spec.horizon, spec.action_width)
     x, noise = (generator.standard_normal(shape, dtype=np.float32) for _ in range(2))
     t = generator.random(shape[:2], dtype=np.float32)
     state = spec.normalization.state.physical(generator.standard_normal((1, len(spec.state)), dtype=np.float32))
     normalized = spec.normalization.state.normalize(state)
-    tokens, mask = policy.encode([INSTRUCTION])
+    instruction = instruction_for(policy)
+    tokens, mask = policy.encode([instruction])
+    flows = spec.flow is not None
     with torch.no_grad():
         context = policy.prefix(
             [torch.from_numpy(image) for image in images.values()], tokens, mask, torch.from_numpy(normalized)
         )
-        velocity = policy.step(torch.from_numpy(x), torch.from_numpy(t), context)
-    actions = policy.predict_chunk(images, state, [INSTRUCTION], noise)
+        velocity = policy.step(torch.from_numpy(x), torch.from_numpy(t), context).numpy() if flows else _NOTHING
+        chunk = policy.draw(context, 1, noise if flows else None).numpy()
     return GoldenCase(
-        instruction=INSTRUCTION,
+        instruction=instruction,
         prefix_inputs={
-            **{f"image.{role}": image for role, image in images.items()},
-            "tokens": tokens.numpy(),
-            "token_mask": mask.numpy(),
+            **images,
+            **({"tokens": tokens.numpy(), "token_mask": mask.numpy()} if spec.max_tokens else {}),
             "state": normalized,
         },
         prefix_outputs={name: tensor.numpy() for name, tensor in context.items()},
-        x=x,
-        t=t,
-        velocity=velocity.numpy(),
-        noise=noise,
-        chunk=spec.normalization.action.normalize(actions - spec.reference(state)[:, None, :]),
+        x=x if flows else _NOTHING,
+        t=t if flows else _NOTHING,
+        velocity=velocity,
+        noise=noise if flows else _NOTHING,
+        chunk=chunk,
         state=state,
-        actions=actions,
+        actions=spec.decode_actions(chunk[..., : len(spec.action)], state),
+    )
+
+
+def instruction_for(policy: "Policy") -> str:
+    """As many words of `INSTRUCTION` as this policy reads: another tokenizer may spell each of them in many pieces."""
+    if policy.spec.max_tokens == 0:
+        return ""
+    unlimited = Tokenizer.from_str(policy.tokenizer.to_str())
+    unlimited.no_truncation()
+    unlimited.no_padding()
+    words = INSTRUCTION.split()
+    said = [" ".join(words[:count]) for count in range(len(words), 0, -1)]
+    for sentence in (*said, *(words[0][:letters] for letters in range(len(words[0]) - 1, 0, -1))):
+        if 0 < len(unlimited.encode(sentence + policy.spec.suffix).ids) <= policy.spec.max_tokens:
+            return sentence
+    raise ExportError(
+        f"the policy reads {policy.spec.max_tokens} tokens and its tokenizer spells even {words[0][0]!r} with more;"
+        " check max_tokens and tokenizer.json"
     )
 
 
@@ -83,6 +105,7 @@ def record_from_engine(engine: "OnnxRuntimeEngine", inputs: GoldenCase, units: U
     """
     feed_prefix(engine, inputs.prefix_inputs)
     chunk = integrate(engine, inputs.noise, flow_steps)
+    channels = len(inputs.actions[0, 0])
     state = units.physical_state(inputs.prefix_inputs["state"].astype(np.float32))
     return GoldenCase(
         instruction=inputs.instruction,
@@ -90,9 +113,9 @@ def record_from_engine(engine: "OnnxRuntimeEngine", inputs: GoldenCase, units: U
         prefix_outputs={name: engine.prefix_output(name) for name in inputs.prefix_outputs},
         x=inputs.x,
         t=inputs.t,
-        velocity=engine.step(inputs.x, inputs.t),
+        velocity=_NOTHING if engine.info.regresses else engine.step(inputs.x, inputs.t),
         noise=inputs.noise,
         chunk=chunk,
         state=state,
-        actions=units.decode_actions(chunk, state),
+        actions=units.decode_actions(chunk[..., :channels], state),
     )

@@ -45,11 +45,12 @@ def fresh_graphs(directory: Path, spec: PolicySpec, stages: Stages) -> tuple[Gra
     with stages("link"):
         layout = _layout(directory)
         for model, file in ((prefix, PREFIX_FILE), (step, STEP_FILE)):
-            onnx.save(link(model, layout, parameters), directory / file)
+            if model is not None:
+                onnx.save(link(model, layout, parameters), directory / file)
     with stages("record"):
         record_from_policy(policy).save(directory / GOLDEN_FILE)
     by = f"PyTorch {torch.__version__.partition('+')[0]}"
-    graphs = Graphs(prefix=signature(prefix, PREFIX_FILE), step=signature(step, STEP_FILE))
+    graphs = Graphs(prefix=signature(prefix, PREFIX_FILE), step=None if step is None else signature(step, STEP_FILE))
     return graphs, Golden(file=GOLDEN_FILE, atol=ATOL, recorded_by=by, graphs_checked_by=by)
 
 
@@ -60,13 +61,13 @@ def reused_graphs(donor: Bundle) -> GraphSource:
         BundleError: The donor's graphs or golden inputs were changed.
     """
     graphs, golden = donor.manifest.graphs, donor.manifest.golden
-    donor.verify(graphs.prefix.file, graphs.step.file, golden.file)
+    donor.verify(*(graph.file for graph in graphs.all), golden.file)
 
     def source(directory: Path, spec: PolicySpec, stages: Stages) -> tuple[Graphs, Golden]:
         with stages("link"):
             _check_same_architecture(donor, directory, spec)
             layout = _layout(directory)
-            for graph in (graphs.prefix, graphs.step):
+            for graph in graphs.all:
                 model = onnx.load(donor.file(graph.file), load_external_data=False)
                 onnx.save(relink(model, layout), directory / graph.file)
         with stages("record"):

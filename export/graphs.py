@@ -31,7 +31,10 @@ class _Prefix(nn.Module):
         super().__init__()
         self.policy = policy
 
-    def forward(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: list[Tensor], words: list[Tensor], state: Tensor) -> tuple[Tensor, ...]:
+        # A graph has exactly the inputs that it reads: none for words where the policy takes no instruction.
+        none = state.new_zeros(len(state), 0)
+        tokens, mask = words or (none.long(), none.bool())
         return tuple(self.policy.prefix(images, tokens, mask, state).values())
 
 
@@ -44,8 +47,8 @@ class _Step(nn.Module):
         return self.policy.step(x, t, dict(zip(self.names, context, strict=True)))
 
 
-def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto]":
-    """Trace prefix and step for one observation (batch 1, static shapes).
+def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto | None]":
+    """Trace prefix and step for one observation (batch 1, static shapes); no step where the chunk is regressed.
 
     Every parameter that a graph uses is an initializer under its name in `policy.state_dict()`: the exporter's
     optimizer stays off, because it would fold, transpose and rename them.
@@ -65,12 +68,15 @@ def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto]":
         context = policy.prefix(images, tokens, mask, state)
     x = torch.zeros(1, spec.horizon, spec.action_width)
     t = torch.zeros(1, spec.horizon)
+    words, inputs = ([tokens, mask], ["tokens", "token_mask"]) if spec.max_tokens else ([], [])
     prefix = _trace(
         _Prefix(policy),
-        (images, tokens, mask, state),
-        [*(f"image.{camera.role}" for camera in spec.cameras), "tokens", "token_mask", "state"],
+        (images, words, state),
+        [*(f"image.{camera.role}" for camera in spec.cameras), *inputs, "state"],
         list(context),
     )
+    if spec.flow is None:
+        return prefix, None
     step = _Step(policy, list(context))
     return prefix, _trace(step, (x, t, *context.values()), ["x", "t", *context], ["velocity"])
 

@@ -47,7 +47,7 @@ def build_engines(directory: Path, graphs: Graphs, tensorrt: ModuleType) -> None
     name, capability = _gpu()
     folder = directory / ENGINES / f"{name.replace(' ', '_')}-sm{capability}-trt{tensorrt.__version__}-{PRECISION}"
     folder.mkdir(parents=True)
-    for role, graph in (("prefix", graphs.prefix), ("step", graphs.step)):
+    for role, graph in zip(("prefix", "step"), graphs.all, strict=False):
         (folder / f"{role}.engine").write_bytes(_build(directory, graph, tensorrt))
     sidecar = {
         "gpu": name,
@@ -56,7 +56,7 @@ def build_engines(directory: Path, graphs: Graphs, tensorrt: ModuleType) -> None
         "precision": PRECISION,
         "refittable": True,
         "sha256": {
-            file: record(directory / file).sha256 for file in (graphs.prefix.file, graphs.step.file, WEIGHTS_FILE)
+            file: record(directory / file).sha256 for file in (*(graph.file for graph in graphs.all), WEIGHTS_FILE)
         },
     }
     (folder / "engine.json").write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")

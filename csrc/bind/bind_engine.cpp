@@ -5,6 +5,7 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -45,7 +46,7 @@ GraphSpec graph_spec(const std::filesystem::path& file, const std::vector<py::tu
   return {file, specs(inputs), specs(outputs)};
 }
 
-std::unique_ptr<GuardedEngine> open_onnxruntime(const GraphSpec& prefix, const GraphSpec& step,
+std::unique_ptr<GuardedEngine> open_onnxruntime(const GraphSpec& prefix, const std::optional<GraphSpec>& step,
                                                 const std::filesystem::path& library, int threads,
                                                 const std::string& provider,
                                                 const std::map<std::string, std::string>& provider_options,
@@ -82,6 +83,17 @@ Array<float> run_step(GuardedEngine& engine, const Array<float>& x, const Array<
   return velocity;
 }
 
+Array<float> regressed(GuardedEngine& engine) {
+  const auto& info = engine.info();
+  Array<float> chunk(
+      {py::ssize_t{1}, static_cast<py::ssize_t>(info.horizon), static_cast<py::ssize_t>(info.action_dim)});
+  const std::span<float> out(chunk.mutable_data(), static_cast<std::size_t>(chunk.size()));
+  const py::gil_scoped_release released;
+  const std::lock_guard lock(engine.in_use);
+  std::ranges::copy(engine.regressed(), out.begin());
+  return chunk;
+}
+
 py::array prefix_output(GuardedEngine& engine, const std::string& name) {
   const auto& spec = engine.prefix_output_spec(name);
   py::array copy(py::dtype(std::string(name_of(spec.type))), spec.shape);
@@ -114,7 +126,8 @@ void bind_engine(py::module_& parent) {
       .def_readonly("max_tokens", &EngineInfo::max_tokens)
       .def_readonly("state_dim", &EngineInfo::state_dim)
       .def_readonly("horizon", &EngineInfo::horizon)
-      .def_readonly("action_dim", &EngineInfo::action_dim);
+      .def_readonly("action_dim", &EngineInfo::action_dim)
+      .def_readonly("regresses", &EngineInfo::regresses);
 
   py::class_<Engine, std::shared_ptr<Engine>>(m, "Engine", "The interface that the control loop knows.")
       .def_property_readonly("info", &Engine::info);
@@ -127,7 +140,8 @@ void bind_engine(py::module_& parent) {
       .def("prefix", &run_prefix, py::arg("images"), py::arg("tokens"), py::arg("token_mask"), py::arg("state"),
            "Encode one observation: images uint8[H,W,3] in info.images' order, ids, mask, normalized state.")
       .def("step", &run_step, py::arg("x"), py::arg("t"),
-           "The velocity float32[1,H,A] at x float32[1,H,A] and flow time t float32[1,H] given the last prefix.")
+           "The velocity float32[1,H,W] at x float32[1,H,W] and flow time t float32[1,H] given the last prefix.")
+      .def("regressed", &regressed, "The chunk float32[1,H,W] of the last prefix, where info.regresses.")
       .def("prefix_output", &prefix_output, py::arg("name"), "A copy of what the last prefix computed.");
 }
 

@@ -67,10 +67,13 @@ Rows sampled(Engine& engine, std::uint64_t seed, std::uint64_t stream, std::size
                                               committed > overlap_end || overlap_end > info.horizon)) {
     throw ConfigError("what is left of a chunk must have the size of a chunk, and 0 ≤ d ≤ e ≤ H");
   }
-  FlowSampler flow(info.horizon, info.action_dim, flow_steps);
   Rows chunk({info.horizon, info.action_dim});
-  const std::span<const float> values = flow.sample(engine, seed, stream, continuation);
-  std::copy(values.begin(), values.end(), chunk.mutable_data());
+  if (info.regresses) {
+    std::ranges::copy(engine.regressed(), chunk.mutable_data());
+    return chunk;
+  }
+  FlowSampler flow(info.horizon, info.action_dim, flow_steps);
+  std::ranges::copy(flow.sample(engine, seed, stream, continuation), chunk.mutable_data());
   return chunk;
 }
 
@@ -112,7 +115,7 @@ void bind_motion(py::module_& m) {
   m.def("sample_chunk", &sampled, py::arg("engine"), py::arg("seed"), py::arg("stream"), py::arg("flow_steps"),
         py::arg("splice") = "none", py::arg("left_over") = Rows(0), py::arg("committed") = 0,
         py::arg("overlap_end") = 0, py::arg("guidance_limit") = 0.0F,
-        "The normalized chunk [H, A] that the loop would draw from the engine's last prefix, noise and splice "
+        "The normalized chunk [H, W] that the loop would draw from the engine's last prefix, noise and splice "
         "included.");
 }
 

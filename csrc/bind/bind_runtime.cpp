@@ -132,6 +132,7 @@ void bind_configuration(py::module_& m) {
       .def_readwrite("dt_s", &LoopConfig::dt_s)
       .def_readwrite("execute_rows", &LoopConfig::execute_rows)
       .def_readwrite("flow_steps", &LoopConfig::flow_steps)
+      .def_readwrite("row_width", &LoopConfig::row_width)
       .def_readwrite("max_trained_delay", &LoopConfig::max_trained_delay)
       .def_readwrite("guidance_limit", &LoopConfig::guidance_limit)
       .def_readwrite("ensemble_decay", &LoopConfig::ensemble_decay)

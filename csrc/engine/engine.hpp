@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,10 +22,11 @@ struct GraphSpec {
 };
 
 /// A policy as two graphs. A step input other than `x` and `t` carries the name of a prefix output (the key/value
-/// cache) or of a prefix input (π0 reads the state again); the engine hands it over without a copy.
+/// cache) or of a prefix input (π0 reads the state again); the engine hands it over without a copy. A policy that
+/// regresses its chunk (ACT) has no step: its prefix has the output `chunk`.
 struct EngineSpec {
   GraphSpec prefix;
-  GraphSpec step;
+  std::optional<GraphSpec> step;
 };
 
 /// One camera frame as the prefix takes it: uint8, height × width × 3, RGB, row-major.
@@ -40,10 +42,11 @@ struct ImageSpec {
 struct EngineInfo {
   std::string description;  ///< who computes, as in "ONNX Runtime 1.32.0, cpu, 1 thread"
   std::vector<ImageSpec> images;
-  std::size_t max_tokens = 0;
+  std::size_t max_tokens = 0;  ///< 0: the policy takes no instruction
   std::size_t state_dim = 0;
   std::size_t horizon = 0;     ///< rows of a chunk, H
-  std::size_t action_dim = 0;  ///< channels of a row, A
+  std::size_t action_dim = 0;  ///< columns of a row, W: the policy's channels, then padding that the robot never sees
+  bool regresses = false;      ///< the prefix computes the chunk; there is no flow and no step
 };
 
 /// One observation in the graph's order and units.
@@ -75,6 +78,10 @@ class Engine {
   /// @param velocity [horizon · action_dim], written
   /// @throw EngineError before the first prefix, if a span has the wrong size, or if the backend fails.
   virtual void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) = 0;
+
+  /// What the last prefix said, where info().regresses: [horizon · action_dim] normalized, valid until the next prefix.
+  /// @throw EngineError where the policy has a flow, or before the first prefix.
+  [[nodiscard]] virtual std::span<const float> regressed() const;
 };
 
 /// The graph input of a camera role: "image.front" for "front".

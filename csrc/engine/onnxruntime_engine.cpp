@@ -15,6 +15,7 @@ constexpr std::string_view kState = "state";
 constexpr std::string_view kX = "x";
 constexpr std::string_view kT = "t";
 constexpr std::string_view kVelocity = "velocity";
+constexpr std::string_view kChunk = "chunk";
 
 std::string describe(const OnnxRuntimeLibrary& library, const OnnxRuntimeOptions& options) {
   return "ONNX Runtime " + library.version() + ", " + options.provider + ", " + std::to_string(options.threads) +
@@ -29,17 +30,17 @@ OnnxRuntimeEngine::OnnxRuntimeEngine(const EngineSpec& spec, const std::filesyst
 
 OnnxRuntimeEngine::OnnxRuntimeEngine(const EngineSpec& spec, std::shared_ptr<const OnnxRuntimeLibrary> library,
                                      const OnnxRuntimeOptions& options)
-    : info_(retain::describe(spec)),
-      prefix_outputs_(spec.prefix.outputs),
-      prefix_(library, spec.prefix, options),
-      step_(library, spec.step, options) {
+    : info_(retain::describe(spec)), prefix_outputs_(spec.prefix.outputs), prefix_(library, spec.prefix, options) {
   info_.description = describe(*library, options);
   for (const auto& image : info_.images) image_inputs_.push_back(image_input(image.role));
   for (const auto& input : spec.prefix.inputs) prefix_.bind_input(input, buffer(input).bytes);
   for (const auto& output : spec.prefix.outputs) prefix_.bind_output(output, buffer(output).bytes);
-  // Same name, same memory: the step reads the cache where the prefix wrote it.
-  for (const auto& input : spec.step.inputs) step_.bind_input(input, buffer(input).bytes);
-  for (const auto& output : spec.step.outputs) step_.bind_output(output, buffer(output).bytes);
+  if (spec.step) {
+    step_.emplace(library, *spec.step, options);
+    // Same name, same memory: the step reads the cache where the prefix wrote it.
+    for (const auto& input : spec.step->inputs) step_->bind_input(input, buffer(input).bytes);
+    for (const auto& output : spec.step->outputs) step_->bind_output(output, buffer(output).bytes);
+  }
   warm_up();
 }
 
@@ -52,14 +53,17 @@ void OnnxRuntimeEngine::prefix(const PolicyInput& input) {
   for (std::size_t camera = 0; camera < image_inputs_.size(); ++camera) {
     write(image_inputs_[camera], std::as_bytes(input.images[camera]));
   }
-  write(kTokens, std::as_bytes(input.tokens));
-  write(kTokenMask, std::as_bytes(input.token_mask));
+  if (info_.max_tokens != 0) {
+    write(kTokens, std::as_bytes(input.tokens));
+    write(kTokenMask, std::as_bytes(input.token_mask));
+  }
   write(kState, std::as_bytes(input.state));
   prefix_.run();
   has_prefix_ = true;
 }
 
 void OnnxRuntimeEngine::step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) {
+  if (!step_) throw EngineError("this policy regresses its chunk; it has no flow to step along");
   if (!has_prefix_) throw EngineError("a flow step was asked for before any observation; call prefix first");
   write(kX, std::as_bytes(x));
   write(kT, std::as_bytes(t));
@@ -68,8 +72,16 @@ void OnnxRuntimeEngine::step(std::span<const float> x, std::span<const float> t,
     throw EngineError("the step writes " + to_string(computed.spec) + ", got room for " +
                       std::to_string(velocity.size()) + " elements");
   }
-  step_.run();
+  step_->run();
   std::memcpy(velocity.data(), computed.bytes.data(), computed.bytes.size());
+}
+
+std::span<const float> OnnxRuntimeEngine::regressed() const {
+  if (step_) return Engine::regressed();
+  if (!has_prefix_) throw EngineError("a chunk was asked for before any observation; call prefix first");
+  const auto& bytes = buffers_.find(kChunk)->second.bytes;
+  // The bytes come from the allocator of std::vector, which aligns for any scalar type.
+  return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
 const TensorSpec& OnnxRuntimeEngine::prefix_output_spec(std::string_view name) const {
@@ -100,9 +112,9 @@ void OnnxRuntimeEngine::write(std::string_view name, std::span<const std::byte> 
 void OnnxRuntimeEngine::warm_up() {
   // Every token counts as present: an all-masked attention row is NaN, and NaN arithmetic is not the speed to warm up
   // for.
-  std::ranges::fill(buffers_.find(kTokenMask)->second.bytes, std::byte{1});
+  if (info_.max_tokens != 0) std::ranges::fill(buffers_.find(kTokenMask)->second.bytes, std::byte{1});
   prefix_.run();
-  step_.run();
+  if (step_) step_->run();
 }
 
 }  // namespace retain

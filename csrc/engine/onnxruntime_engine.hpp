@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ class OnnxRuntimeEngine : public Engine {
   [[nodiscard]] const EngineInfo& info() const noexcept override { return info_; }
   void prefix(const PolicyInput& input) override;
   void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) override;
+  [[nodiscard]] std::span<const float> regressed() const override;
 
   /// What the last prefix computed, for checks against golden outputs.
   /// @throw EngineError if the prefix has no such output.
@@ -52,7 +54,7 @@ class OnnxRuntimeEngine : public Engine {
   std::vector<std::string> image_inputs_;               // in EngineInfo::images' order
   std::map<std::string, Buffer, std::less<>> buffers_;  // by tensor name, shared by both graphs
   OnnxRuntimeSession prefix_;
-  OnnxRuntimeSession step_;
+  std::optional<OnnxRuntimeSession> step_;
   bool has_prefix_ = false;
 };
 

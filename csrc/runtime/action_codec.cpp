@@ -22,8 +22,12 @@ std::size_t find_by_name(const std::vector<RobotChannel>& robot, const std::stri
 }  // namespace
 
 ActionCodec::ActionCodec(const std::vector<StateChannel>& state, const std::vector<ActionChannel>& action,
-                         const std::vector<RobotChannel>& robot)
-    : robot_channels_(robot.size()) {
+                         const std::vector<RobotChannel>& robot, std::size_t row_width)
+    : robot_channels_(robot.size()), row_width_(row_width == 0 ? action.size() : row_width) {
+  if (row_width_ < action.size()) {
+    throw ConfigError(std::to_string(action.size()) + " action channels do not fit into the policy's rows of " +
+                      std::to_string(row_width_) + " columns");
+  }
   for (const StateChannel& channel : state) {
     if (channel.scale == 0.0) throw ConfigError("state channel " + channel.name + " has the scale 0");
     state_.push_back({find_by_name(robot, channel.name, "state"), channel.offset, channel.scale, false});
@@ -50,11 +54,11 @@ void ActionCodec::encode_state(const ChannelValues& measured, std::span<float> n
 
 void ActionCodec::decode_action(std::span<const float> normalized, const ChannelValues& measured,
                                 std::span<double> values) const noexcept {
-  const std::size_t rows = normalized.size() / action_.size();
+  const std::size_t rows = normalized.size() / row_width_;
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t i = 0; i < action_.size(); ++i) {
       const Affine& channel = action_[i];
-      const double value = channel.offset + channel.scale * static_cast<double>(normalized[row * action_.size() + i]);
+      const double value = channel.offset + channel.scale * static_cast<double>(normalized[row * row_width_ + i]);
       values[row * robot_channels_ + channel.robot_index] =
           channel.delta ? value + measured[channel.robot_index] : value;
     }
@@ -64,12 +68,13 @@ void ActionCodec::decode_action(std::span<const float> normalized, const Channel
 void ActionCodec::encode_action(std::span<const double> values, const ChannelValues& measured,
                                 std::span<float> normalized) const noexcept {
   const std::size_t rows = values.size() / robot_channels_;
+  std::fill(normalized.begin(), normalized.end(), 0.0F);
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t i = 0; i < action_.size(); ++i) {
       const Affine& channel = action_[i];
       const double value = values[row * robot_channels_ + channel.robot_index];
       const double physical = channel.delta ? value - measured[channel.robot_index] : value;
-      normalized[row * action_.size() + i] = static_cast<float>((physical - channel.offset) / channel.scale);
+      normalized[row * row_width_ + i] = static_cast<float>((physical - channel.offset) / channel.scale);
     }
   }
 }

@@ -31,17 +31,19 @@ struct ActionChannel {
 /// policy and robot cannot become a wrong motion (lerobot #4122, where the arm hit the table).
 class ActionCodec {
  public:
-  /// @throw ConfigError if a name is not one of the robot's channels, or a robot channel is commanded by no action
-  /// channel.
+  /// @param row_width columns of the policy's rows; what is beyond the action channels is padding, whose clean value
+  /// is 0. The default 0 stands for no padding.
+  /// @throw ConfigError if a name is not one of the robot's channels, a robot channel is commanded by no action
+  /// channel, or the channels do not fit into a row.
   ActionCodec(const std::vector<StateChannel>& state, const std::vector<ActionChannel>& action,
-              const std::vector<RobotChannel>& robot);
+              const std::vector<RobotChannel>& robot, std::size_t row_width = 0);
 
   /// The policy's normalized state from the robot's measured positions.
   /// @param normalized [state channels], written
   void encode_state(const ChannelValues& measured, std::span<float> normalized) const noexcept;
 
   /// Absolute robot units, in the robot's order, from normalized action rows.
-  /// @param normalized [rows · action channels]
+  /// @param normalized [rows · row width]
   /// @param measured at the observation: deltas are anchored there, not at a later state
   /// @param values [rows · robot channels], written
   void decode_action(std::span<const float> normalized, const ChannelValues& measured,
@@ -51,12 +53,12 @@ class ActionCodec {
   /// units, they are put into the frame of the *new* observation (strands #779 kept deltas in the old one).
   /// @param values [rows · robot channels]
   /// @param measured at the new observation
-  /// @param normalized [rows · action channels], written
+  /// @param normalized [rows · row width], written
   void encode_action(std::span<const double> values, const ChannelValues& measured,
                      std::span<float> normalized) const noexcept;
 
   [[nodiscard]] std::size_t state_channels() const noexcept { return state_.size(); }
-  [[nodiscard]] std::size_t action_channels() const noexcept { return action_.size(); }
+  [[nodiscard]] std::size_t row_width() const noexcept { return row_width_; }
 
  private:
   struct Affine {
@@ -69,6 +71,7 @@ class ActionCodec {
   std::vector<Affine> state_;
   std::vector<Affine> action_;
   std::size_t robot_channels_;
+  std::size_t row_width_;
 };
 
 }  // namespace retain

@@ -67,7 +67,7 @@ void check_sizes(const LoopConfig& config, const EngineInfo& info) {
     }
   };
   fit("state channels", config.state.size(), info.state_dim);
-  fit("action channels", config.action.size(), info.action_dim);
+  fit("columns of an action row", config.row_width == 0 ? config.action.size() : config.row_width, info.action_dim);
   fit("tokens", config.instruction.tokens.size(), info.max_tokens);
   fit("mask entries", config.instruction.mask.size(), info.max_tokens);
   const auto within = [](const char* what, double value, double low, double high) {
@@ -100,7 +100,11 @@ std::shared_ptr<LoopParts> assemble_parts(const LoopConfig& config, std::shared_
                           .max_trained_delay = config.max_trained_delay};
   check_schedule(schedule);
   const std::vector<RobotChannel>& channels = robot->channels();
-  ActionCodec codec(config.state, config.action, channels);
+  if (info.regresses && splice_of(config.strategy) != Splice::none) {
+    throw ConfigError("the policy regresses its chunks, and " + std::string(to_string(config.strategy)) +
+                      " goes on from the running chunk by steps of a flow; choose sync, async or ensemble");
+  }
+  ActionCodec codec(config.state, config.action, channels, config.row_width);
   Gates gates = in_robot_order(config, channels);
 
   auto parts = std::make_shared<LoopParts>(

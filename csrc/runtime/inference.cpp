@@ -18,13 +18,13 @@ Inference::Inference(InferenceConfig config, Clock& clock, Engine& engine, Actio
       chunks_(chunks),
       health_(health),
       recorder_(recorder),
-      flow_(config_.schedule.horizon, codec_.action_channels(), config_.flow_steps),
+      flow_(config_.schedule.horizon, codec_.row_width(), config_.flow_steps),
       ensemble_(config_.ensemble_decay),
       state_(codec_.state_channels()),
       last_number_(feeds.size()),
       running_(chunks.front()),
       left_over_(running_.planned.size()),
-      spliced_rows_(config_.schedule.horizon * codec_.action_channels()) {
+      spliced_rows_(config_.schedule.horizon * codec_.row_width()) {
   input_.images.resize(feeds_.size());
   input_.tokens = config_.instruction.tokens;
   input_.token_mask = config_.instruction.mask;
@@ -47,7 +47,7 @@ void Inference::run_blank() {
   for (std::size_t i = 0; i < black_.size(); ++i) input_.images[i] = black_[i];
   std::fill(state_.begin(), state_.end(), 0.0F);
   engine_.prefix(input_);
-  (void)flow_.sample(engine_, config_.seed, 0);
+  if (!engine_.info().regresses) (void)flow_.sample(engine_, config_.seed, 0);
 }
 
 void Inference::idle() noexcept {
@@ -165,7 +165,8 @@ void Inference::complete() noexcept {
 
 void Inference::compute() {
   engine_.prefix(input_);
-  answer_ = flow_.sample(engine_, config_.seed, chunk_id_, continuation_);
+  answer_ =
+      engine_.info().regresses ? engine_.regressed() : flow_.sample(engine_, config_.seed, chunk_id_, continuation_);
   Chunk& chunk = chunks_.back();
   codec_.decode_action(answer_, observed_.measured, chunk.policy);
   chunk.planned = chunk.policy;

@@ -23,9 +23,9 @@ struct LoopConfig {
   double rate_hz = 500.0;
   double duration_s = 0.0;  ///< 0: until somebody stops it
   Strategy strategy = Strategy::async;
-  double dt_s = 0.1;             ///< of a chunk's row
-  std::size_t execute_rows = 1;  ///< rows played between two requests
-  std::size_t flow_steps = 1;
+  double dt_s = 0.1;                  ///< of a chunk's row
+  std::size_t execute_rows = 1;       ///< rows played between two requests
+  std::size_t flow_steps = 1;         ///< not looked at where the engine regresses
   std::size_t max_trained_delay = 0;  ///< rows; of the bundle
   double guidance_limit = 5.0;        ///< β of rtc_guided
   double ensemble_decay = 0.01;       ///< m of ensemble
@@ -34,6 +34,7 @@ struct LoopConfig {
 
   std::vector<StateChannel> state;      ///< in the policy's order
   std::vector<ActionChannel> action;    ///< in the policy's order
+  std::size_t row_width = 0;            ///< columns of the policy's rows; 0: as many as action channels
   std::vector<ChannelLimits> limits;    ///< one per robot channel
   std::vector<double> following_error;  ///< greatest |command − measured|, in the order of `limits`
   Instruction instruction;

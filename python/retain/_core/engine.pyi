@@ -33,6 +33,8 @@ class EngineInfo:
     def horizon(self) -> int: ...
     @property
     def action_dim(self) -> int: ...
+    @property
+    def regresses(self) -> bool: ...
 
 class Engine:
     @property
@@ -42,7 +44,7 @@ class OnnxRuntimeEngine(Engine):
     def __init__(
         self,
         prefix: Graph,
-        step: Graph,
+        step: Graph | None,
         *,
         library: Path,
         threads: int = 1,
@@ -58,4 +60,5 @@ class OnnxRuntimeEngine(Engine):
         state: npt.NDArray[np.generic],
     ) -> None: ...
     def step(self, x: npt.NDArray[np.float32], t: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]: ...
+    def regressed(self) -> npt.NDArray[np.float32]: ...
     def prefix_output(self, name: str) -> npt.NDArray[np.generic]: ...

@@ -105,6 +105,7 @@ class LoopConfig:
     dt_s: float
     execute_rows: int
     flow_steps: int
+    row_width: int
     max_trained_delay: int
     guidance_limit: float
     ensemble_decay: float

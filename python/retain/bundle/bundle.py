@@ -83,18 +83,22 @@ class Bundle:
         """An instruction as the prefix graph takes it.
 
         Returns:
-            (ids, mask): int64[max_tokens] and bool[max_tokens], mask true where a token stands.
+            (ids, mask): int64[max_tokens] and bool[max_tokens], mask true where a token stands; empty where the policy
+            takes no instruction.
 
         Raises:
             BundleError: The instruction has more tokens than the policy reads, or none.
         """
-        limit = self.manifest.language.max_tokens
-        encoding = self._tokenizer.encode(text)
+        language = self.manifest.language
+        if language is None:
+            return np.zeros(0, np.int64), np.zeros(0, np.bool_)
+        if not text.strip():
+            raise BundleError("the instruction is empty; say what to do, as in --task 'push the red block left'")
+        limit = language.max_tokens
+        encoding = self._tokenizer.encode(text + language.suffix)
         count = len(encoding.ids)
         if count > limit:
             raise BundleError(f"the instruction {text!r} has {count} tokens and this policy reads {limit}; shorten it")
-        if count == 0:
-            raise BundleError("the instruction is empty; say what to do, as in --task 'push the red block left'")
         ids = np.full(limit, self._pad_id, dtype=np.int64)
         ids[:count] = encoding.ids
         return ids, np.arange(limit) < count
@@ -102,12 +106,17 @@ class Bundle:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         # Padding is done here, after the length was seen: a tokenizer that truncates would drop words in silence.
-        tokenizer = Tokenizer.from_file(str(self.file(self.manifest.language.tokenizer)))
+        tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
 
+    @property
+    def _tokenizer_file(self) -> Path:
+        assert self.manifest.language is not None  # asked for by tokenize alone
+        return self.file(self.manifest.language.tokenizer)
+
     @cached_property
     def _pad_id(self) -> int:
-        declared = Tokenizer.from_file(str(self.file(self.manifest.language.tokenizer))).padding
+        declared = Tokenizer.from_file(str(self._tokenizer_file)).padding
         return int(declared["pad_id"]) if declared else 0

@@ -11,7 +11,7 @@ def describe(bundle: Bundle) -> list[tuple[str, str]]:
     manifest = bundle.manifest
     action, flow, graphs = manifest.action, manifest.flow, manifest.graphs
     weights = manifest.files[WEIGHTS_FILE]
-    graph_bytes = sum(manifest.files[graph.file].bytes for graph in (graphs.prefix, graphs.step))
+    graph_bytes = sum(manifest.files[graph.file].bytes for graph in graphs.all)
     cameras = ", ".join(
         f"{camera.role} {camera.width}×{camera.height} {camera.color}" for camera in manifest.observation.cameras
     )
@@ -23,10 +23,10 @@ def describe(bundle: Bundle) -> list[tuple[str, str]]:
         ("state", ", ".join(f"{channel.name} [{channel.unit}]" for channel in manifest.observation.state)),
         ("action", ", ".join(f"{channel.name} [{channel.unit}] {channel.mode}" for channel in action.channels)),
         ("chunk", f"{action.horizon} rows of {action.dt_s:g} s, {action.n_action_steps} executed per inference"),
-        ("flow", f"{flow.steps} steps, {flow.noise} noise"),
+        ("flow", "none: the chunk is regressed" if flow is None else f"{flow.steps} steps, {flow.noise} noise"),
         ("longest trained delay", f"{manifest.max_trained_delay} rows"),
         ("weights", f"{WEIGHTS_FILE}, {weights.bytes / 1e6:.2f} MB, SHA-256 {weights.sha256[:16]}…"),
-        ("graphs", f"{graphs.prefix.file} + {graphs.step.file}, {graph_bytes / 1e3:.0f} kB without weights"),
+        ("graphs", f"{' + '.join(graph.file for graph in graphs.all)}, {graph_bytes / 1e3:.0f} kB without weights"),
         ("golden", f"recorded by {manifest.golden.recorded_by}, atol {manifest.golden.atol:g}"),
     ]
 

@@ -19,7 +19,10 @@ _PREFIX_OUTPUT = "prefix.output."
 
 @dataclass(frozen=True)
 class GoldenCase:
-    """What `golden.safetensors` holds. B = 1; H rows, A action channels, S state channels."""
+    """What `golden.safetensors` holds. B = 1; H rows, W columns, the first A of which are channels, S state channels.
+
+    `x`, `t`, `velocity` and `noise` are empty, of shape [0], where the policy regresses its chunk.
+    """
 
     instruction: str
     prefix_inputs: dict[str, npt.NDArray[np.generic]]
@@ -27,15 +30,15 @@ class GoldenCase:
     prefix_outputs: dict[str, npt.NDArray[np.generic]]
     """By graph output name."""
     x: FloatArray
-    """[1, H, A] normalized, input of the single step."""
+    """[1, H, W] normalized, input of the single step."""
     t: FloatArray
     """[1, H], a different flow time in every row."""
     velocity: FloatArray
-    """[1, H, A], output of the single step."""
+    """[1, H, W], output of the single step."""
     noise: FloatArray
-    """[1, H, A], where the chunk starts."""
+    """[1, H, W], where the chunk starts."""
     chunk: FloatArray
-    """[1, H, A] normalized, after all flow steps."""
+    """[1, H, W] normalized, after all flow steps."""
     state: FloatArray
     """[1, S] robot units: what `prefix_inputs["state"]` was normalized from."""
     actions: FloatArray

@@ -98,6 +98,8 @@ class Flow(_Part):
     """How a chunk is drawn: x ← noise; for i in range(steps): x ← x + v(x, t = i/steps)/steps."""
 
     steps: PositiveInt
+    width: PositiveInt | None = None
+    """Columns of x; None: as many as there are action channels. Those beyond the channels are padding, clean at 0."""
     noise: Literal["normal"]
     """N(0, 1), independent per element of the chunk."""
     time: Literal["noise_at_zero"]
@@ -112,6 +114,8 @@ class Language(_Part):
     """File read with the `tokenizers` library."""
     inputs: tuple[Name, Name] = ("tokens", "token_mask")
     """Graph inputs for ids int64[1, max_tokens] and mask bool[1, max_tokens] (true where a token stands)."""
+    suffix: str = ""
+    """Put behind an instruction before it is tokenized: π0 and SmolVLA were trained with a newline there."""
 
 
 class ChannelLimits(_Part):
@@ -150,10 +154,18 @@ class Graph(_Part):
 
 
 class Graphs(_Part):
-    """`prefix` runs once per observation, `step` once per flow step on the prefix's outputs."""
+    """`prefix` runs once per observation, `step` once per flow step on the prefix's outputs.
+
+    Without a step the policy regresses its chunk: the prefix's output `chunk`.
+    """
 
     prefix: Graph
-    step: Graph
+    step: Graph | None
+
+    @property
+    def all(self) -> tuple[Graph, ...]:
+        """The one or two of them."""
+        return (self.prefix,) if self.step is None else (self.prefix, self.step)
 
 
 class Golden(_Part):
@@ -187,8 +199,10 @@ class Manifest(_Part):
     observation: Observation
     action: Action
     normalization: Normalization
-    flow: Flow
-    language: Language
+    flow: Flow | None
+    """None where the policy regresses its chunk."""
+    language: Language | None
+    """None where the policy takes no instruction."""
     max_trained_delay: Annotated[int, Field(ge=0)]
     """Longest action prefix, in rows, that the policy was trained to continue; 0 if it was not."""
     limits: tuple[ChannelLimits, ...] | None
@@ -215,19 +229,29 @@ class Manifest(_Part):
         orphans = [channel.name for channel in channels if channel.mode == "delta" and channel.name not in known]
         if orphans:
             raise ValueError(f"delta channels {orphans} have no state channel of the same name")
-        needed = {
-            WEIGHTS_FILE,
-            self.language.tokenizer,
-            self.golden.file,
-            self.graphs.prefix.file,
-            self.graphs.step.file,
-        }
+        if (self.flow is None) != (self.graphs.step is None):
+            raise ValueError("flow and graphs.step belong together: a policy has both, or regresses its chunk")
+        if self.action_width < len(channels):
+            raise ValueError(f"{len(channels)} action channels do not fit into a flow of width {self.action_width}")
+        needed = {WEIGHTS_FILE, self.golden.file, *(graph.file for graph in self.graphs.all)}
+        if self.language is not None:
+            needed.add(self.language.tokenizer)
         if missing := needed - self.files.keys():
             raise ValueError(f"files lacks {sorted(missing)}")
         for name in self.files:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError(f"files names {name!r}, which lies outside the bundle")
         return self
+
+    @property
+    def action_width(self) -> int:
+        """Columns of the rows that the graphs compute: the action's channels, then padding."""
+        return len(self.action.channels) if self.flow is None or self.flow.width is None else self.flow.width
+
+    @property
+    def flow_steps(self) -> int:
+        """Steps of the flow; 0 where the policy regresses its chunk."""
+        return 0 if self.flow is None else self.flow.steps
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str) -> "Manifest":

@@ -155,7 +155,7 @@ def measure_proxies(
 def _chunks(policy: Policy, seen: Observations, seed: int) -> Chunks:
     """The executed rows for a fixed noise, normalized."""
     spec = policy.spec
-    noise = np.random.default_rng(seed).standard_normal((len(seen), spec.horizon, len(spec.action)), dtype=np.float32)
+    noise = np.random.default_rng(seed).standard_normal((len(seen), spec.horizon, spec.action_width), dtype=np.float32)
     absolute = policy.predict_chunk(seen.images, seen.state, seen.instructions, noise)
     return spec.encode_actions(absolute, seen.state)[:, : spec.n_action_steps]
 

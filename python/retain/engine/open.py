@@ -66,7 +66,7 @@ def open_graphs(
         raise EngineError(f"threads is {threads}, expected 1 or more")
     return core.OnnxRuntimeEngine(
         _graph(directory, graphs.prefix),
-        _graph(directory, graphs.step),
+        None if graphs.step is None else _graph(directory, graphs.step),
         library=library if library is not None else find_onnxruntime(),
         threads=threads,
         provider=provider,

@@ -49,7 +49,7 @@ class EnginePlayer:
             images: Camera role to uint8[B, H, W, 3], RGB.
             state: float32[B, S], measured, in robot units.
             instructions: B sentences.
-            noise: float32[B, H, A]; drawn from `generator` when None.
+            noise: float32[B, H, W]; drawn from `generator` when None.
             generator: Where noise comes from; None seeds one from the operating system.
 
         Returns:
@@ -59,7 +59,7 @@ class EnginePlayer:
             BundleError: A camera is missing, a size is wrong, or an instruction is too long.
         """
         action, batch = self.manifest.action, len(instructions)
-        shape = (batch, action.horizon, len(action.channels))
+        shape = (batch, action.horizon, self.manifest.action_width)
         if noise is None:
             noise = (generator or np.random.default_rng()).standard_normal(shape, dtype=np.float32)
         self._check(images, state, noise, shape)
@@ -68,7 +68,7 @@ class EnginePlayer:
             self._one({role: frames[i] for role, frames in images.items()}, state[i], text, noise[i : i + 1])
             for i, text in enumerate(instructions)
         ]
-        return np.concatenate(chunks) if chunks else np.zeros(shape, np.float32)
+        return np.concatenate(chunks) if chunks else np.zeros((0, action.horizon, len(action.channels)), np.float32)
 
     def _one(
         self, images: Mapping[str, npt.NDArray[np.uint8]], state: FloatArray, instruction: str, noise: FloatArray
@@ -76,8 +76,8 @@ class EnginePlayer:
         frames = [np.ascontiguousarray(images[image.role]) for image in self.engine.info.images]
         tokens, mask = self.bundle.tokenize(instruction)
         self.engine.prefix(frames, tokens, mask, self._units.normalize_state(state))
-        chunk = integrate(self.engine, noise, self.manifest.flow.steps)
-        return self._units.decode_actions(chunk, state[None])
+        chunk = integrate(self.engine, noise, self.manifest.flow_steps)
+        return self._units.decode_actions(chunk[..., : len(self.manifest.action.channels)], state[None])
 
     def _check(
         self,

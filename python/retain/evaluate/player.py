@@ -22,14 +22,14 @@ class Player(Protocol):
 
     @property
     def noise_shape(self) -> tuple[int, int]:
-        """(H, A): the noise that each decision is given."""
+        """(H, W): the noise that each decision is given."""
 
     def plan(self, sims: Sequence[Simulation], noise: Floats) -> Floats:
         """The action rows to carry out next.
 
         Args:
             sims: B simulations, each waiting for its next decision.
-            noise: float32 [B, H, A], standard normal, each simulation's own.
+            noise: float32 [B, H, W], standard normal, each simulation's own.
 
         Returns:
             float32 [B, n, A]: absolute values in the order of the world's action channels.
@@ -58,6 +58,7 @@ class Interface:
         state, action: Channel names in the policy's order.
         dt_s: Seconds per action row.
         horizon: Rows per chunk.
+        width: Columns of the noise: the policy's action channels and its padding.
         n_action_steps: Rows carried out per decision.
     """
 
@@ -66,6 +67,7 @@ class Interface:
     action: tuple[str, ...]
     dt_s: float
     horizon: int
+    width: int
     n_action_steps: int
 
 
@@ -92,8 +94,8 @@ class ChunkPlayer:
 
     @property
     def noise_shape(self) -> tuple[int, int]:
-        """(H, A) of the policy."""
-        return self._interface.horizon, len(self._interface.action)
+        """(H, W) of the policy."""
+        return self._interface.horizon, self._interface.width
 
     def plan(self, sims: Sequence[Simulation], noise: Floats) -> Floats:
         """See `Player.plan`."""

@@ -94,6 +94,7 @@ class BundleSource:
             action=tuple(channel.name for channel in action.channels),
             dt_s=action.dt_s,
             horizon=action.horizon,
+            width=bundle.manifest.action_width,
             n_action_steps=action.n_action_steps,
         )
         # The graphs take one observation at a time.
@@ -167,6 +168,7 @@ def _interface(spec: PolicySpec, n_action_steps: int | None) -> Interface:
         action=tuple(channel.name for channel in spec.action),
         dt_s=spec.dt_s,
         horizon=spec.horizon,
+        width=spec.action_width,
         n_action_steps=rows,
     )
 

@@ -170,14 +170,14 @@ def _chunks(
             engine,
             seen.seed,
             seen.stream,
-            manifest.flow.steps,
+            manifest.flow_steps,
             splice=seen.splice,
             left_over=seen.left_over,
             committed=seen.committed_rows,
             overlap_end=seen.overlap_end,
             guidance_limit=seen.guidance_limit,
         )
-        replayed = units.decode_actions(drawn, measured.astype(np.float32)).astype(np.float64)
+        replayed = units.decode_actions(drawn[:, : len(action_of)], measured.astype(np.float32)).astype(np.float64)
         recorded = answer.chunk.policy[:, action_of]
         rows = min(len(recorded), len(replayed))
         if same:

@@ -49,13 +49,16 @@ class Policy(nn.Module, ABC):
 
     Attributes:
         spec: What it sees and says.
-        tokenizer: Pads to `spec.max_tokens`.
+
+    Args:
+        spec: What it sees and says.
+        tokenizer: Pads to `spec.max_tokens`; None for policies that take no instruction.
     """
 
-    def __init__(self, spec: PolicySpec, tokenizer: Tokenizer) -> None:
+    def __init__(self, spec: PolicySpec, tokenizer: Tokenizer | None) -> None:
         super().__init__()
         self.spec = spec
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
 
     @abstractmethod
     def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> dict[str, Tensor]:
@@ -114,13 +117,27 @@ class Policy(nn.Module, ABC):
             )
 
     @property
+    def tokenizer(self) -> Tokenizer:
+        """Pads to `spec.max_tokens`.
+
+        Raises:
+            PolicyError: The policy takes no instruction.
+        """
+        if self._tokenizer is None:
+            raise PolicyError(f"policies of the family {self.spec.family} take no instruction and have no tokenizer")
+        return self._tokenizer
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
 
     def encode(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Instructions to ids int64 (B, T) and mask bool (B, T), on the policy's device."""
-        ids, mask = tokenize(self.tokenizer, instructions)
+        """Instructions to ids int64 (B, T) and mask bool (B, T), on the policy's device; T is 0 where it takes none."""
+        if self._tokenizer is None:
+            none = torch.zeros(len(instructions), 0, device=self.device)
+            return none.long(), none.bool()
+        ids, mask = tokenize(self._tokenizer, [instruction + self.spec.suffix for instruction in instructions])
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
 
     @torch.no_grad()
@@ -154,19 +171,32 @@ class Policy(nn.Module, ABC):
         tokens, mask = self.encode(instructions)
         normalized = torch.from_numpy(spec.normalization.state.normalize(state)).to(device)
         context = self.prefix(frames, tokens, mask, normalized)
-        chunk = context["chunk"] if spec.flow is None else self._integrate(context, batch, noise, generator)
+        if spec.flow is not None and noise is None:
+            noise = torch.randn(batch, spec.horizon, spec.action_width, generator=generator).numpy()
+        chunk = self.draw(context, batch, noise)
         return spec.decode_actions(chunk.cpu().numpy()[..., : len(spec.action)], np.asarray(state, np.float32))
 
-    def _integrate(
-        self, context: Context, batch: int, noise: FloatArray | None, generator: torch.Generator | None
-    ) -> Tensor:
-        """Euler steps x <- x + v(x, t = i / steps) / steps; float32 (B, H, W), normalized."""
-        assert self.spec.flow is not None
+    def draw(self, context: Context, batch: int, noise: FloatArray | None = None) -> Tensor:
+        """From a prefix to a normalized chunk: Euler steps x <- x + v(x, t = i / steps) / steps, or what was regressed.
+
+        Args:
+            context: What `prefix` returned.
+            batch: B.
+            noise: float32 (B, H, W), where a flow starts.
+
+        Returns:
+            float32 (B, H, W), padding included.
+
+        Raises:
+            PolicyError: The noise is missing or has another shape.
+        """
+        if self.spec.flow is None:
+            return context["chunk"]
         shape, steps = (batch, self.spec.horizon, self.spec.action_width), self.spec.flow.steps
-        x = torch.randn(shape, generator=generator) if noise is None else torch.from_numpy(np.array(noise, np.float32))
-        if tuple(x.shape) != shape:
-            raise PolicyError(f"noise has shape {list(x.shape)}, expected {list(shape)}")
-        x = x.to(self.device)
+        if noise is None or noise.shape != shape:
+            found = "nothing" if noise is None else list(noise.shape)
+            raise PolicyError(f"noise has shape {found}, expected {list(shape)}")
+        x = torch.from_numpy(np.array(noise, np.float32)).to(self.device)
         for index in range(steps):
             t = torch.full(shape[:2], index / steps, device=self.device)
             x = x + self.step(x, t, context) / steps

@@ -76,10 +76,11 @@ class PolicySpec:
         dt_s: Seconds per action row: row k is to be reached (k + 1) dt_s after the observation.
         horizon: Rows per chunk, H.
         n_action_steps: Rows executed per inference when nothing else decides.
-        max_tokens: Length of the padded instruction, T.
+        max_tokens: Length of the padded instruction, T; 0 for policies that take none.
         flow: None for policies that regress the chunk directly.
         max_trained_delay: Largest number of already committed rows that training has shown the policy.
         normalization: The policy's units.
+        suffix: Put behind an instruction before it is tokenized.
     """
 
     family: str
@@ -93,6 +94,7 @@ class PolicySpec:
     flow: FlowSpec | None
     max_trained_delay: int
     normalization: Normalization
+    suffix: str = ""
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other.

@@ -24,7 +24,8 @@ class PolicyChannels:
         limits: That it asks for, by channel; the robot's own count where they are stricter.
         dt_s: Of a row.
         n_action_steps: Rows executed per inference where the configuration says nothing.
-        flow_steps: Of the denoising loop.
+        flow_steps: Of the denoising loop; 0 where there is none.
+        row_width: Columns of its rows: its channels, then padding.
         max_trained_delay: Rows that it was trained to continue.
         instruction: As its language encoder takes it.
     """
@@ -35,6 +36,7 @@ class PolicyChannels:
     dt_s: float
     n_action_steps: int
     flow_steps: int
+    row_width: int
     max_trained_delay: int
     instruction: core.Instruction
 
@@ -61,7 +63,8 @@ def channels_of(manifest: Manifest, tokens: npt.NDArray[np.int64], mask: npt.NDA
         limits=dict(zip((channel.name for channel in action.channels), manifest.limits or (), strict=False)),
         dt_s=action.dt_s,
         n_action_steps=action.n_action_steps,
-        flow_steps=manifest.flow.steps,
+        flow_steps=manifest.flow_steps,
+        row_width=manifest.action_width,
         max_trained_delay=manifest.max_trained_delay,
         instruction=core.Instruction(tokens.tolist(), mask.astype(np.uint8).tolist()),
     )
@@ -82,12 +85,13 @@ def loop_config(configuration: RunConfiguration, policy: PolicyChannels, profile
     config.duration_s = configuration.duration_s
     config.strategy = _STRATEGY[configuration.strategy]
     config.max_trained_delay = policy.max_trained_delay
-    config.guidance_limit = configuration.guidance_limit or float(policy.flow_steps)
+    config.guidance_limit = configuration.guidance_limit or float(max(policy.flow_steps, 1))
     config.ensemble_decay = configuration.ensemble_decay
     config.overlap_share = _OVERLAP_SHARE[configuration.overlap] if configuration.strategy == "async" else 1.0
     config.dt_s = policy.dt_s
     config.execute_rows = execute_rows
-    config.flow_steps = policy.flow_steps
+    config.flow_steps = max(policy.flow_steps, 1)
+    config.row_width = policy.row_width
     config.seed = configuration.seed
     config.state = policy.state
     config.action = policy.action

@@ -63,6 +63,7 @@ def _channels(profile: RobotProfile, rows: int, dt_s: float, mode: Literal["abso
         dt_s=dt_s,
         n_action_steps=rows,
         flow_steps=1,
+        row_width=len(profile.channels),
         max_trained_delay=0,
         instruction=core.Instruction([], []),
     )

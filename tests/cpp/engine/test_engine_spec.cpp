@@ -18,6 +18,25 @@ TEST_CASE("sizes are read off the graphs") {
   CHECK(info.action_dim == 2);
 }
 
+TEST_CASE("without a step the chunk is an output of the prefix") {
+  const TinyPolicy policy;
+  auto spec = policy.spec();
+  spec.step.reset();
+  CHECK_THROWS_WITH_AS(describe(spec), doctest::Contains("no tensor 'chunk'"), EngineError);
+  spec.prefix.outputs.push_back({"chunk", ElementType::kFloat32, {1, 5, 7}});
+  const auto info = describe(spec);
+  CHECK(info.regresses);
+  CHECK(info.horizon == 5);
+  CHECK(info.action_dim == 7);
+}
+
+TEST_CASE("a policy without language reads no tokens") {
+  const TinyPolicy policy;
+  auto spec = policy.spec();
+  spec.prefix.inputs.erase(spec.prefix.inputs.begin() + 1, spec.prefix.inputs.begin() + 3);
+  CHECK(describe(spec).max_tokens == 0);
+}
+
 TEST_CASE("two cameras keep the graph's order") {
   const TinyPolicy policy;
   auto spec = policy.spec();
@@ -31,23 +50,27 @@ TEST_CASE("a graph that is not a prefix or a step is refused by name") {
   const TinyPolicy policy;
   auto spec = policy.spec();
   SUBCASE("an input is missing") {
-    spec.prefix.inputs.erase(spec.prefix.inputs.begin() + 1);
-    CHECK_THROWS_WITH_AS(describe(spec), doctest::Contains("'tokens'"), EngineError);
+    spec.prefix.inputs.pop_back();
+    CHECK_THROWS_WITH_AS(describe(spec), doctest::Contains("'state'"), EngineError);
+  }
+  SUBCASE("tokens without a mask") {
+    spec.prefix.inputs.erase(spec.prefix.inputs.begin() + 2);
+    CHECK_THROWS_WITH_AS(describe(spec), doctest::Contains("'token_mask'"), EngineError);
   }
   SUBCASE("an image is not RGB") {
     spec.prefix.inputs[0].shape.back() = 4;
     CHECK_THROWS_WITH_AS(describe(spec), doctest::Contains("image.front uint8[1,2,2,4]"), EngineError);
   }
   SUBCASE("the flow time is not per row") {
-    spec.step.inputs[1].shape = {1, 1};
+    spec.step->inputs[1].shape = {1, 1};
     CHECK_THROWS_WITH_AS(describe(spec), doctest::Contains("t float32[1,1]"), EngineError);
   }
   SUBCASE("the step wants a cache that the prefix does not make") {
-    spec.step.inputs[2].name = "cache";
+    spec.step->inputs[2].name = "cache";
     CHECK_THROWS_WITH_AS(describe(spec), doctest::Contains("cache float32[1,2]"), EngineError);
   }
   SUBCASE("the cache has another shape in the step") {
-    spec.step.inputs[2].shape = {1, 3};
+    spec.step->inputs[2].shape = {1, 3};
     CHECK_THROWS_WITH_AS(describe(spec), doctest::Contains("kv float32[1,2]"), EngineError);
   }
 }

@@ -115,11 +115,11 @@ TinyPolicy::TinyPolicy() {
                                 .message(5, weight));
   const std::string last_axis("\2\0\0\0\0\0\0\0", 8);
   const auto axis = Message().number(1, 1).number(2, kInt64).text(8, "axis").text(9, last_axis);
-  write_model(spec_.step, Message()
-                              .message(1, node("Unsqueeze", "t", "axis", "column"))
-                              .message(1, node("Mul", "x", "column", "scaled"))
-                              .message(1, node("Add", "scaled", "kv", "velocity"))
-                              .message(5, axis));
+  write_model(*spec_.step, Message()
+                               .message(1, node("Unsqueeze", "t", "axis", "column"))
+                               .message(1, node("Mul", "x", "column", "scaled"))
+                               .message(1, node("Add", "scaled", "kv", "velocity"))
+                               .message(5, axis));
   write_weight(10.0F, 20.0F);
 }
 

@@ -25,6 +25,20 @@ TEST_CASE("decoding an encoded state gives it back") {
   CHECK(values[1] == doctest::Approx(-0.75));
 }
 
+TEST_CASE("rows may be wider than the robot: padding is not read, and is clean at 0 where rows go back to the policy") {
+  const ActionCodec codec(kState, kAction, kRobot, 4);
+  const std::vector<float> rows{0.5F, 0.25F, 9.0F, -9.0F, -0.5F, 0.125F, 7.0F, 7.0F};
+  std::vector<double> values(4);
+  codec.decode_action(rows, {0.0, 0.0}, values);
+  CHECK(values == std::vector<double>{1.5, 0.0, -0.5, -0.5});
+  std::vector<float> back(8, 5.0F);
+  codec.encode_action(values, {0.0, 0.0}, back);
+  CHECK(back == std::vector<float>{0.5F, 0.25F, 0.0F, 0.0F, -0.5F, 0.125F, 0.0F, 0.0F});
+  CHECK_THROWS_WITH_AS(ActionCodec(kState, kAction, kRobot, 1),
+                       doctest::Contains("2 action channels do not fit into the policy's rows of 1 columns"),
+                       ConfigError);
+}
+
 TEST_CASE("names that do not match are refused with both sides") {
   CHECK_THROWS_WITH_AS(ActionCodec({{"c", 0.0, 1.0}}, kAction, kRobot),
                        doctest::Contains("state channel c is not on the robot, which has a, b"), ConfigError);
