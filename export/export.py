@@ -3,8 +3,6 @@
 A bundle is a policy directory with graphs in it: `load_policy`, `retain inspect` and `retain merge` read it as one.
 """
 
-import fcntl
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from typing import Any
 
 from retain.bundle import MANIFEST_FILE, WEIGHTS_FILE, Bundle, Manifest
 from retain.bundle.manifest import ChannelLimits
-from retain.checkpoint import Checkpoint, atomic_directory, copy_sidecars, open_checkpoint
+from retain.checkpoint import Checkpoint, atomic_directory, copy_file, copy_sidecars, open_checkpoint
 from retain.checkpoint.atomic_directory import check_replaceable
 from retain.engine import GoldenReport, find_onnxruntime
 from retain.errors import BundleError, ExportError, RetainError, require
@@ -22,6 +20,7 @@ from retain.merge import MergeReport, Recipe, execute, prepare
 from retain.merge.merge import Alpha, Policies
 from retain.policy import resolve
 from retain.policy.configuration_file import read_configuration
+from retain.policy.units import in_si
 
 from .bundle_writer import write_manifest
 from .check import check_bundle, check_graphs
@@ -29,8 +28,6 @@ from .graph_source import GraphSource, fresh_graphs, reused_graphs
 
 Stage = Callable[[str], None]
 """Called with the name of each stage when it begins."""
-
-_FICLONE = 0x40049409
 
 
 @dataclass
@@ -120,7 +117,7 @@ def export_policy(
     ):
         with stages("copy"):
             copy_sidecars(checkpoint.directory, _policy_files(checkpoint), partial)
-            _copy(_single_file(checkpoint), partial / WEIGHTS_FILE)
+            copy_file(_single_file(checkpoint), partial / WEIGHTS_FILE)
             checkpoint.check_unchanged()
         manifest, golden = _assemble(
             partial, source, merge=None, weights_sha256=None, limits=limits, trt=trt, stages=stages
@@ -233,7 +230,7 @@ def _assemble(
     stages: _Stages,
 ) -> tuple[Manifest, GoldenReport]:
     """Add graphs, golden outputs and manifest to a directory that holds a policy, and check the whole."""
-    spec, _ = read_configuration(partial)
+    spec = in_si(read_configuration(partial)[0])
     graphs, golden = source(partial, spec, stages)
     with stages("check"):
         check_graphs(*(partial / graph.file for graph in graphs.all))
@@ -269,12 +266,3 @@ def _single_file(checkpoint: Checkpoint) -> Path:
             f"{checkpoint.path} keeps its weights in {names}; graphs point into one {WEIGHTS_FILE}: save the policy so"
         )
     return files[0]
-
-
-def _copy(source: Path, target: Path) -> None:
-    """A copy that shares blocks where the file system can; never a hard link, through which one changes the other."""
-    with source.open("rb") as read, target.open("wb") as write:
-        try:
-            fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())
-        except OSError:
-            shutil.copyfile(source, target)

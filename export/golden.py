@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from retain._core.engine import OnnxRuntimeEngine
-    from retain.policy import Policy
+    from retain.policy import Policy, PolicySpec
 
 SEED = 20251208
 ATOL = 1e-4
@@ -31,15 +31,19 @@ INSTRUCTION = "place the red block near right"
 _NOTHING = np.zeros(0, np.float32)
 
 
-def record_from_policy(policy: "Policy") -> GoldenCase:
+def record_from_policy(policy: "Policy", spec: "PolicySpec") -> GoldenCase:
     """Seeded inputs, and what the policy makes of them in PyTorch.
 
     The single step has a different flow time in every row, as real-time chunking does; the chunk is integrated as the
     manifest's flow says.
+
+    Args:
+        policy: In the units that it was trained in.
+        spec: Of the same policy in SI, as the bundle speaks.
     """
     import torch
 
-    spec, generator = policy.spec, np.random.default_rng(SEED)
+    generator = np.random.default_rng(SEED)
     images = {
         f"image.{camera.role}": generator.integers(0, 256, (1, camera.height, camera.width, 3), dtype=np.uint8)
         for camera in spec.cameras

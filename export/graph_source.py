@@ -14,6 +14,7 @@ from retain.engine.open import open_graphs
 from retain.errors import ExportError
 from retain.policy import PolicySpec
 from retain.policy.configuration_file import read_configuration
+from retain.policy.units import in_si
 
 from .bundle_writer import action_of, normalization_of, observation_of
 from .golden import ATOL, GOLDEN_FILE, record_from_engine
@@ -48,7 +49,7 @@ def fresh_graphs(directory: Path, spec: PolicySpec, stages: Stages) -> tuple[Gra
             if model is not None:
                 onnx.save(link(model, layout, parameters), directory / file)
     with stages("record"):
-        record_from_policy(policy).save(directory / GOLDEN_FILE)
+        record_from_policy(policy, spec).save(directory / GOLDEN_FILE)
     by = f"PyTorch {torch.__version__.partition('+')[0]}"
     graphs = Graphs(prefix=signature(prefix, PREFIX_FILE), step=None if step is None else signature(step, STEP_FILE))
     return graphs, Golden(file=GOLDEN_FILE, atol=ATOL, recorded_by=by, graphs_checked_by=by)
@@ -87,7 +88,8 @@ def reused_graphs(donor: Bundle) -> GraphSource:
 
 
 def _check_same_architecture(donor: Bundle, directory: Path, spec: PolicySpec) -> None:
-    donor_spec, donor_architecture = read_configuration(donor.path)
+    recorded, donor_architecture = read_configuration(donor.path)
+    donor_spec = in_si(recorded)
     _, architecture = read_configuration(directory)
     differing = sorted(
         name for name in {*architecture, *donor_architecture} if architecture.get(name) != donor_architecture.get(name)
@@ -96,7 +98,7 @@ def _check_same_architecture(donor: Bundle, directory: Path, spec: PolicySpec) -
     comparable = replace(
         donor_spec,
         normalization=spec.normalization,
-        flow=spec.flow,
+        flow=spec.flow if donor_spec.action_width == spec.action_width else donor_spec.flow,
         dt_s=spec.dt_s,
         n_action_steps=spec.n_action_steps,
         max_trained_delay=spec.max_trained_delay,

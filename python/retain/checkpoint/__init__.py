@@ -6,6 +6,7 @@
 
 from retain.checkpoint.atomic_directory import atomic_directory
 from retain.checkpoint.checkpoint import Adapter, Checkpoint
+from retain.checkpoint.copy_file import copy_file
 from retain.checkpoint.hashing import sha256_files
 from retain.checkpoint.json_object import read_json_object
 from retain.checkpoint.open import open_checkpoint
@@ -21,6 +22,7 @@ __all__ = [
     "TensorInfo",
     "atomic_directory",
     "build_header",
+    "copy_file",
     "copy_sidecars",
     "find_sidecars",
     "open_checkpoint",

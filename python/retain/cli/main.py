@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     # command: (module, one line of help), in the order of the work; modules are imported only when their command runs.
     "demo": ("retain.cli.demo", "the whole story on this machine, in minutes"),
     "record": ("retain.cli.record", "record demonstrations of the tabletop's experts as a LeRobotDataset"),
+    "adopt": ("retain.cli.adopt", "complete a LeRobot policy by names, units and rate"),
     "finetune": ("retain.cli.finetune", "teach a policy a skill from demonstrations"),
     "merge": ("retain.cli.merge", "merge a base policy with policies finetuned from it"),
     "soup": ("retain.cli.soup", "average the finetuned policies that make it better"),

@@ -14,9 +14,9 @@ from operator import mul
 from typing import TypeVar
 
 from retain.checkpoint import Adapter, Checkpoint, TensorInfo
+from retain.checkpoint.normalizer import Change, Normalized, input_changes, output_changes
 from retain.errors import CheckpointError, MergeError
 from retain.merge.families import Family, Heads
-from retain.merge.normalizer import Change, Normalized, input_changes, output_changes
 
 _CODES: Mapping[str, str] = {"F16": "e", "F32": "f", "F64": "d"}
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from retain.checkpoint import Checkpoint, Statistics, read_statistics
+from retain.checkpoint.normalizer import STATISTICS_OF, Normalized, input_changes, output_changes, read_normalizer
 from retain.checkpoint.statistics import Values, same_values
 from retain.errors import MergeError
 from retain.merge.families import Family, Heads
 from retain.merge.folding import Replacement, fold_normalization
-from retain.merge.normalizer import STATISTICS_OF, Normalized, input_changes, output_changes, read_normalizer
 from retain.merge.statistics_groups import describe_groups, match_groups
 
 Status = Literal["equal", "absent", "unknown", "folded"]

@@ -49,6 +49,7 @@ class Policy(nn.Module, ABC):
 
     Attributes:
         spec: What it sees and says.
+        sidecars: Files, by name, that belong to it in another's format; written beside its weights as they are.
 
     Args:
         spec: What it sees and says.
@@ -59,6 +60,7 @@ class Policy(nn.Module, ABC):
         super().__init__()
         self.spec = spec
         self._tokenizer = tokenizer
+        self.sidecars: Mapping[str, bytes] = {}
 
     @abstractmethod
     def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""A policy directory's JSON files and statistics, in LeRobot's layout (0.4 and later). No torch here.
+"""The JSON files and statistics of retain's own policies, in LeRobot's layout (0.4 and later). No torch here.
 
 - config.json: features, chunk, names, units, modes, sizes
 - policy_preprocessor.json: to_batch, relative_actions, normalizer, whose statistics are in
@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from retain.errors import PolicyError
+from retain.policy import lerobot
 from retain.policy.normalization import Affine, Normalization
 from retain.policy.spec import ActionChannel, CameraSpec, Channel, FlowSpec, Interpolation, Mode, PolicySpec
 
@@ -120,17 +121,20 @@ def write_configuration(directory: Path, spec: PolicySpec, architecture: dict[st
 
 
 def read_configuration(directory: Path) -> tuple[PolicySpec, dict[str, Any]]:
-    """Read what `write_configuration` wrote.
+    """Read what `write_configuration` wrote, or what LeRobot wrote and `retain adopt` completed.
 
     Returns:
-        The spec and the architecture's sizes.
+        The spec and the sizes of the network.
 
     Raises:
         PolicyError: A file is missing or malformed, or the two processors' statistics differ.
     """
     path = directory / "config.json"
+    found = _read_json(path)
+    if isinstance(found, dict) and lerobot.is_lerobot(found):
+        return lerobot.read_spec(directory, found), lerobot.sizes_of(directory, found)
     try:
-        document = ConfigurationFile.model_validate(_read_json(path))
+        document = ConfigurationFile.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

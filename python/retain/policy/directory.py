@@ -2,49 +2,46 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
+from retain.checkpoint import find_sidecars
 from retain.errors import PolicyError
+from retain.policy import lerobot
 from retain.policy.base import Policy
-from retain.policy.compact.configuration import CompactConfig
-from retain.policy.compact.model import CompactPolicy
 from retain.policy.configuration_file import read_configuration, write_configuration
+from retain.policy.families import build
 from retain.policy.locate import resolve
-from retain.policy.spec import PolicySpec
 from retain.policy.tokenization import read_tokenizer
 
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
+NOT_OF_THE_POLICY = frozenset({"manifest.json", "golden.safetensors", "merge_report.json", "train_config.json"})
+"""What lies beside a policy in a bundle, after a merge, or in LeRobot's checkpoints."""
 
 
 def load_policy(policy: str | Path, device: str | torch.device = "cpu") -> Policy:
     """Build the network that a directory describes and fill it with the directory's weights, in float32, in eval mode.
 
     Args:
-        policy: `compact-base`, or the path of a policy directory.
+        policy: `compact-base`, or the path of a policy directory: retain's own, or LeRobot's after `retain adopt`.
         device: Where the weights go.
 
     Raises:
         PolicyError: A file is missing, or a tensor is missing, left over, of another shape or not finite; the message
             names it. Nothing is ever left at its random initialization.
+        MissingExtraError: The library of its backbone is not installed.
     """
     directory = resolve(policy)
-    spec, architecture = read_configuration(directory)
-    network = _build(directory, spec, architecture)
-    path = directory / WEIGHTS
-    try:
-        tensors = load_file(path)
-    except OSError as error:
-        raise PolicyError(f"{path} is missing; copy the whole policy directory") from error
-    except SafetensorError as error:
-        raise PolicyError(f"{path} is not a complete safetensors file ({error}); copy it again") from error
-    _check_tensors(path, network.state_dict(), tensors)
-    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+    spec, sizes = read_configuration(directory)
+    tokenizer = read_tokenizer(directory / TOKENIZER, spec.max_tokens) if spec.max_tokens else None
+    network = build(directory, spec, sizes, tokenizer)
+    _fill(network, directory / WEIGHTS)
+    network.sidecars = _sidecars(directory) if spec.family in lerobot.FAMILIES else {}
     return network.to(device).eval()
 
 
@@ -71,8 +68,11 @@ def save_policy(policy: Policy, path: Path, *, force: bool = False, dtype: torch
     try:
         tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in policy.state_dict().items()}
         save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
-        policy.tokenizer.save(str(partial / TOKENIZER))
-        write_configuration(partial, policy.spec, dict(policy.architecture()))
+        for name, content in policy.sidecars.items():
+            (partial / name).write_bytes(content)
+        if not policy.sidecars:
+            policy.tokenizer.save(str(partial / TOKENIZER))
+            write_configuration(partial, policy.spec, dict(policy.architecture()))
         for file in partial.iterdir():
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
@@ -90,24 +90,37 @@ def _move_into(partial: Path, path: Path) -> None:
         file.replace(path / file.name)
 
 
-def _build(directory: Path, spec: PolicySpec, architecture: dict[str, Any]) -> Policy:
-    if spec.family != "compact":
-        raise PolicyError(f"{directory} holds a policy of the type {spec.family}; retain runs only compact itself")
+@torch.no_grad()
+def _fill(network: Policy, path: Path) -> None:
+    """One tensor after the other, so that no more than the network itself is in memory."""
+    expected = network.state_dict()
     try:
-        config = CompactConfig(**architecture)
-    except TypeError as error:
-        raise PolicyError(f"{directory / 'config.json'}: architecture: {error}") from error
-    tokenizer = read_tokenizer(directory / TOKENIZER, spec.max_tokens)
-    return CompactPolicy(spec, config, tokenizer)
+        with safe_open(path, framework="pt") as file:
+            _check_names(path, expected, set(file.keys()))
+            for name, parameter in expected.items():
+                tensor = file.get_tensor(name)
+                if tensor.shape != parameter.shape:
+                    raise PolicyError(f"{path}: {name} is {list(tensor.shape)}, expected {list(parameter.shape)}")
+                if not bool(torch.isfinite(tensor).all()):
+                    raise PolicyError(f"{path}: {name} holds values that are not finite")
+                parameter.copy_(tensor)
+    except OSError as error:
+        raise PolicyError(f"{path} is missing; copy the whole policy directory") from error
+    except SafetensorError as error:
+        raise PolicyError(f"{path} is not a complete safetensors file ({error}); copy it again") from error
 
 
-def _check_tensors(path: Path, expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> None:
-    for name in expected.keys() - found.keys():
+def _check_names(path: Path, expected: Mapping[str, torch.Tensor], found: set[str]) -> None:
+    for name in expected.keys() - found:
         raise PolicyError(f"{path} lacks {name}, which config.json's architecture has")
-    for name in found.keys() - expected.keys():
+    for name in found - expected.keys():
         raise PolicyError(f"{path} has {name}, which config.json's architecture does not have")
-    for name, tensor in found.items():
-        if tensor.shape != expected[name].shape:
-            raise PolicyError(f"{path}: {name} is {list(tensor.shape)}, expected {list(expected[name].shape)}")
-        if not bool(torch.isfinite(tensor).all()):
-            raise PolicyError(f"{path}: {name} holds values that are not finite")
+
+
+def _sidecars(directory: Path) -> dict[str, bytes]:
+    """LeRobot's own small files, to be handed on as they are: retain writes no processor of another's making."""
+    return {
+        str(file): (directory / file).read_bytes()
+        for file in find_sidecars(directory, {WEIGHTS})
+        if file.parent == Path() and file.suffix in {".json", ".safetensors"} and file.name not in NOT_OF_THE_POLICY
+    }

@@ -15,6 +15,8 @@ from tokenizers.trainers import BpeTrainer
 from retain.errors import PolicyError
 
 PADDING = "[PAD]"
+_PADDINGS = (PADDING, "<pad>", "<|im_end|>")
+"""Ours, PaliGemma's and SmolVLM's. What stands in a padded place is masked in every layer: any token would do."""
 UNKNOWN = "[UNK]"
 
 
@@ -43,12 +45,20 @@ def train_tokenizer(instructions: Iterable[str], *, vocabulary: int, max_tokens:
 
 
 def padded(tokenizer: Tokenizer, max_tokens: int) -> Tokenizer:
-    """Make every encoding exactly `max_tokens` long."""
-    identifier = tokenizer.token_to_id(PADDING)
-    if identifier is None:
-        raise PolicyError(f"the tokenizer has no {PADDING} token; use the tokenizer.json that came with the policy")
+    """Make every encoding exactly `max_tokens` long, padded behind the text."""
+    declared = tokenizer.padding
+    if declared is not None:
+        token, identifier = declared["pad_token"], declared["pad_id"]
+    else:
+        token = next((token for token in _PADDINGS if tokenizer.token_to_id(token) is not None), None)
+        if token is None:
+            raise PolicyError(
+                f"the tokenizer has none of the padding tokens {', '.join(_PADDINGS)}; use the tokenizer.json that came"
+                " with the policy"
+            )
+        identifier = tokenizer.token_to_id(token)
     tokenizer.enable_truncation(max_tokens)
-    tokenizer.enable_padding(length=max_tokens, pad_id=identifier, pad_token=PADDING)
+    tokenizer.enable_padding(length=max_tokens, pad_id=identifier, pad_token=token)
     return tokenizer
 
 

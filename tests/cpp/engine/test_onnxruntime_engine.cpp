@@ -122,8 +122,8 @@ TEST_CASE("a manifest that describes another graph is refused with both sides") 
 
 TEST_CASE("files that are missing or broken are named") {
   const TinyPolicy policy;
-  SUBCASE("no graph") { std::filesystem::remove(policy.spec().step.file); }
-  SUBCASE("a truncated graph") { std::filesystem::resize_file(policy.spec().step.file, 40); }
+  SUBCASE("no graph") { std::filesystem::remove(policy.spec().step->file); }
+  SUBCASE("a truncated graph") { std::filesystem::resize_file(policy.spec().step->file, 40); }
   CHECK_THROWS_WITH_AS(open(policy.spec()), doctest::Contains("step.onnx"), EngineError);
 }
 

@@ -160,7 +160,7 @@ def test_a_broken_normalizer_is_named(tmp_path: Path) -> None:
     base = write(tmp_path / "base")
     with pytest.raises(CheckpointError, match=r"normalizes by MEAN_STD but has no statistic action\.std"):
         check(base, write(tmp_path / "without", action__std=None))
-    with pytest.raises(MergeError, match="normalizes action by MAGIC, which is not known here"):
+    with pytest.raises(CheckpointError, match="normalizes action by MAGIC, which is not known here"):
         check(base, write(tmp_path / "magic", modes={"ACTION": "MAGIC"}))
     torn = write(tmp_path / "torn")
     pipeline = json.loads((torn / "policy_postprocessor.json").read_text())

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retain.checkpoint import Checkpoint, Statistics
-from retain.checkpoint.checkpoint import read_json_object
-from retain.checkpoint.statistics import Values
-from retain.errors import CheckpointError, MergeError
+from retain.checkpoint.checkpoint import Checkpoint
+from retain.checkpoint.json_object import read_json_object
+from retain.checkpoint.statistics import Statistics, Values
+from retain.errors import CheckpointError
 
 STATISTICS_OF: Mapping[str, tuple[str, str]] = {
     "MEAN_STD": ("mean", "std"),
@@ -147,7 +147,7 @@ def _features(
         if mode == "IDENTITY" or not has or (kind != "ACTION" and chosen is not None and feature not in chosen):
             continue
         if mode not in STATISTICS_OF:
-            raise MergeError(f"{checkpoint.path} normalizes {feature} by {mode}, which is not known here")
+            raise CheckpointError(f"{checkpoint.path} normalizes {feature} by {mode}, which is not known here")
         names = [f"{feature}.{statistic}" for statistic in STATISTICS_OF[mode]]
         for name in names:
             if name not in statistics.values:

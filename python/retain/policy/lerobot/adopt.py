@@ -1,0 +1,151 @@
+"""Complete a LeRobot policy by what it does not say of itself, so that it can be finetuned, exported and driven."""
+
+import fnmatch
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retain.checkpoint import atomic_directory, copy_file, copy_sidecars, open_checkpoint, read_json_object
+from retain.errors import CheckpointError, PolicyError
+from retain.policy.lerobot.description import ActionName, Description, StateName
+from retain.policy.lerobot.document import ACTION, FAMILIES, STATE, is_lerobot, read_spec, size_of
+from retain.policy.lerobot.tokenizer import TOKENIZER_FILE, find_tokenizer
+from retain.policy.spec import PolicySpec
+from retain.policy.units import SI
+
+UNITS = ("rad", "m", "m/s", "rad/s", "1", *SI)
+"""What a channel may be in; those that are not SI are converted at the export."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What the data of a policy is like.
+
+    Attributes:
+        fps: Frames per second, one action row each.
+        state: Names of the numbers of observation.state, in order.
+        action: Names of the numbers of action, in order.
+    """
+
+    fps: float
+    state: tuple[str, ...]
+    action: tuple[str, ...]
+
+
+def adopt(
+    policy: Path,
+    output: Path,
+    naming: Naming,
+    units: Sequence[tuple[str, str]],
+    *,
+    hold: Sequence[str] = (),
+    tokenizer: Path | None = None,
+    max_trained_delay: int = 0,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> PolicySpec:
+    """Copy a LeRobot policy and put `retain.json` and its tokenizer beside it; LeRobot reads the copy as before.
+
+    Args:
+        policy: LeRobot's directory.
+        output: The copy. Weights share their blocks with the original where the file system can.
+        naming: From the dataset that it was trained on.
+        units: (pattern, unit), as ("*", "deg"), ("gripper*", "percent"): of the patterns that match a name the last
+            counts.
+        hold: Patterns of switches, which take a row's value at once instead of moving to it.
+        tokenizer: Its file, where it is not found by the name that the policy gives.
+        max_trained_delay: Rows, where it was trained to go on from a running chunk.
+        force: Replace an existing policy directory.
+        progress: Told the number of bytes just copied.
+
+    Returns:
+        What the policy sees and says.
+
+    Raises:
+        PolicyError: The policy is not LeRobot's or of a family that does not run here, a number has no name or unit, a
+            pattern matches nothing, or the tokenizer is not found.
+        CheckpointError: A file cannot be read or written.
+    """
+    try:
+        document = read_json_object(policy / "config.json")
+    except CheckpointError as error:
+        raise PolicyError(str(error)) from error
+    if not is_lerobot(document) or document.get("type") not in FAMILIES:
+        raise PolicyError(
+            f"{policy} is not a LeRobot policy of the types {', '.join(FAMILIES)} (found {document.get('type')!r});"
+            " only those can be adopted"
+        )
+    description = describe(policy, document, naming, units, hold, max_trained_delay)
+    words = find_tokenizer(policy, tokenizer) if FAMILIES[document["type"]].tokens is not None else None
+    checkpoint = open_checkpoint(policy)
+    with atomic_directory(output, force=force, needed_bytes=checkpoint.nbytes) as partial:
+        copy_sidecars(checkpoint.directory, checkpoint.sidecars, partial)
+        for header in checkpoint.headers:
+            copy_file(header.file, partial / header.file.name)
+            progress(header.file.stat().st_size)
+        description.write(partial)
+        if words is not None and words.resolve() != (policy / TOKENIZER_FILE).resolve():
+            shutil.copyfile(words, partial / TOKENIZER_FILE)
+        return read_spec(partial, document)
+
+
+def describe(
+    policy: Path,
+    document: Mapping[str, Any],
+    naming: Naming,
+    units: Sequence[tuple[str, str]],
+    hold: Sequence[str],
+    max_trained_delay: int,
+) -> Description:
+    """The contents of `retain.json`; `adopt` describes the arguments and errors."""
+    for feature, names in ((STATE, naming.state), (ACTION, naming.action)):
+        if len(names) != (size := size_of(document, feature)):
+            raise PolicyError(
+                f"{policy} has {size} numbers in {feature} and the data names {len(names)} ({', '.join(names)}); give"
+                " the dataset that the policy was trained on"
+            )
+    _check_patterns([pattern for pattern, _ in units] + list(hold), {*naming.state, *naming.action})
+    if unknown := sorted({unit for _, unit in units} - set(UNITS)):
+        raise PolicyError(f"{', '.join(unknown)} is no unit known here; expected one of {', '.join(UNITS)}")
+    relative = _relative(policy)
+    return Description(
+        dt_s=1.0 / naming.fps,
+        state=tuple(StateName(name=name, unit=_unit(name, units)) for name in naming.state),
+        action=tuple(
+            ActionName(
+                name=name,
+                unit=_unit(name, units),
+                mode="delta" if name in relative else "absolute",
+                interpolation="hold" if any(fnmatch.fnmatchcase(name, pattern) for pattern in hold) else "linear",
+            )
+            for name in naming.action
+        ),
+        max_trained_delay=max_trained_delay,
+    )
+
+
+def _unit(name: str, units: Sequence[tuple[str, str]]) -> str:
+    matching = [unit for pattern, unit in units if fnmatch.fnmatchcase(name, pattern)]
+    if not matching:
+        raise PolicyError(
+            f"in which unit is {name}? LeRobot does not say; give it, as in --unit '*=deg' --unit 'gripper*=percent'"
+            f" (one of {', '.join(UNITS)})"
+        )
+    return matching[-1]
+
+
+def _check_patterns(patterns: Sequence[str], names: set[str]) -> None:
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            raise PolicyError(f"no channel is called {pattern}; the channels are {', '.join(sorted(names))}")
+
+
+def _relative(policy: Path) -> frozenset[str]:
+    """The action channels that LeRobot's relative_actions_processor counts from the measured state."""
+    for step in read_json_object(policy / "policy_preprocessor.json").get("steps", []):
+        config = step.get("config", {})
+        if step.get("registry_name") == "relative_actions_processor" and config.get("enabled"):
+            return frozenset(config.get("action_names") or ()) - frozenset(config.get("exclude_joints") or ())
+    return frozenset()
