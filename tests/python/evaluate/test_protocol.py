@@ -128,6 +128,7 @@ def test_a_policy_for_another_robot_is_refused(change, sentence):
         "action": CHANNELS,
         "dt_s": 0.1,
         "horizon": 16,
+        "width": 7,
         "n_action_steps": 8,
     }
     with pytest.raises(EvaluationError, match=sentence):

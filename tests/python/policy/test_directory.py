@@ -106,11 +106,11 @@ def test_statistics_that_differ_between_the_processors_are_refused(directory):
         load_policy(directory)
 
 
-@pytest.mark.parametrize(("key", "value"), [("type", "pi0"), ("chunk_size", "many"), ("surprise", 1)])
+@pytest.mark.parametrize(("key", "value"), [("type", "groot"), ("chunk_size", "many"), ("surprise", 1)])
 def test_a_configuration_that_is_not_ours_is_refused(directory, key, value):
     path = directory / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
-    with pytest.raises(PolicyError, match=r"config\.json|type pi0"):
+    with pytest.raises(PolicyError, match=r"config\.json|type groot"):
         load_policy(directory)
 
 

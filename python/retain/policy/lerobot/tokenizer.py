@@ -30,7 +30,7 @@ def find_tokenizer(directory: Path, given: Path | None) -> Path:
             raise PolicyError(f"{given} is neither a tokenizer.json nor a directory that holds one")
     raise PolicyError(
         f"{directory} reads its instructions with the tokenizer of {name or 'a model that it does not name'}, which is"
-        f" not on this machine; fetch it once (hf download {name or 'MODEL'} {TOKENIZER_FILE}), or give its tokenizer.json"
+        f" not on this machine; fetch it once (hf download {name or 'MODEL'} {TOKENIZER_FILE}), or give its file"
         " with --tokenizer"
     )
 
