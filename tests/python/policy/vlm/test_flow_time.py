@@ -15,12 +15,12 @@ def openpi(time, width, min_period, max_period):
 
 
 @settings(deadline=None)
-@given(st.floats(0, 1, width=32), st.sampled_from([8, 64, 720, 1024]))
+@given(st.floats(0, 1, width=32), st.sampled_from([4, 8, 24, 64, 720, 1024, 2048]))
 def test_every_row_is_embedded_as_in_float64(time, width):
     t = torch.tensor([time, 1 - time, 0.5])
     ours = embed_flow_time(t[None], width, 4e-3, 4.0)[0]
-    # 250 turns in 24 bits are known to 1.5e-5 turns; four roundings.
-    assert (ours - openpi(t, width, 4e-3, 4.0)).abs().max() <= 2 * math.pi * 250 * 2**-24 * 4
+    # float32's own rounding of a sine's argument; the fastest make 250 turns, which plain float32 knows to 1e-4 only.
+    assert (ours - openpi(t, width, 4e-3, 4.0)).abs().max() <= 1e-6
 
 
 def test_rows_of_one_chunk_have_times_of_their_own():
@@ -30,3 +30,14 @@ def test_rows_of_one_chunk_have_times_of_their_own():
     for sample in range(2):
         for row in range(5):
             assert torch.equal(together[sample, row], embed_flow_time(t[sample, row].view(1, 1), 16, 4e-3, 4.0)[0, 0])
+
+
+def test_a_graph_of_it_holds_no_table():
+    exported = torch.export.export(_Embedding(), (torch.rand(1, 5),))
+    constants = list(exported.constants.values())
+    assert sum(constant.nbytes for constant in constants) <= 1024
+
+
+class _Embedding(torch.nn.Module):
+    def forward(self, time):
+        return embed_flow_time(time, 1024, 4e-3, 4.0)
