@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from retain.bundle import MANIFEST_FILE, WEIGHTS_FILE, Bundle, Manifest
+from retain.bundle.engine_plans import Precision
 from retain.bundle.manifest import ChannelLimits
 from retain.checkpoint import Checkpoint, atomic_directory, copy_file, copy_sidecars, open_checkpoint
 from retain.checkpoint.atomic_directory import check_replaceable
@@ -27,7 +28,9 @@ from .check import check_bundle, check_graphs
 from .graph_source import GraphSource, fresh_graphs, reused_graphs
 
 Stage = Callable[[str], None]
-"""Called with the name of each stage when it begins."""
+"""Called with the name of each stage when it begins, and while one tells how far it is."""
+
+_BAR = 24
 
 
 @dataclass
@@ -82,13 +85,19 @@ class _Stages:
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
 
+    def progress(self, phase: str, share: float) -> None:
+        """Tell how far a stage is that says so."""
+        if self.announce is not None:
+            done = round(_BAR * share)
+            self.announce(f"tensorrt {'━' * done}{'╌' * (_BAR - done)} {share:4.0%} {phase}")
+
 
 def export_policy(
     policy: str | Path,
     output: str | Path,
     *,
     graph_from: str | Path | None = None,
-    trt: bool = False,
+    trt: Precision | None = None,
     limits: Mapping[str, ChannelLimits] | None = None,
     force: bool = False,
     stage: Stage | None = None,
@@ -99,7 +108,8 @@ def export_policy(
         policy: `compact-base` or a policy directory.
         output: The bundle to make.
         graph_from: A bundle of the same architecture, whose graphs are taken over instead of traced.
-        trt: Also build TensorRT engines for this machine's GPU.
+        trt: Also make TensorRT engines for this machine's GPU, with matrix products in this type. Those of `graph_from`
+            get the new weights where they fit this machine; otherwise they are built.
         limits: Default limits by action channel.
         force: Replace an existing bundle or policy directory.
         stage: Told what happens.
@@ -109,7 +119,8 @@ def export_policy(
     """
     output, stages = Path(output), _Stages(stage)
     check_replaceable(output, force=force)
-    source = _graph_source(graph_from, trt)
+    donor = None if graph_from is None else Bundle.open(graph_from, verify=False)
+    source = _graph_source(donor, trt, resolve(policy))
     checkpoint = open_checkpoint(resolve(policy))
     with (
         atomic_directory(output, force=force, needed_bytes=checkpoint.nbytes) as partial,
@@ -120,7 +131,7 @@ def export_policy(
             copy_file(_single_file(checkpoint), partial / WEIGHTS_FILE)
             checkpoint.check_unchanged()
         manifest, golden = _assemble(
-            partial, source, merge=None, weights_sha256=None, limits=limits, trt=trt, stages=stages
+            partial, source, donor, merge=None, weights_sha256=None, limits=limits, trt=trt, stages=stages
         )
     return ExportReport(output, manifest, golden, stages.seconds)
 
@@ -132,7 +143,7 @@ def merge_export(
     output: str | Path,
     *,
     graph_from: str | Path | None = None,
-    trt: bool = False,
+    trt: Precision | None = None,
     limits: Mapping[str, ChannelLimits] | None = None,
     components: Mapping[str, str] | None = None,
     threads: int | None = None,
@@ -149,7 +160,8 @@ def merge_export(
         output: The bundle to make.
         graph_from: A bundle of the same architecture, whose graphs are taken over: another α then costs the merge
             and the checks, and PyTorch is not needed.
-        trt: Also build TensorRT engines for this machine's GPU.
+        trt: Also make TensorRT engines for this machine's GPU, with matrix products in this type. Those of `graph_from`
+            get the new weights where they fit this machine; otherwise they are built.
         limits: Default limits by action channel.
         components: User-defined components, name → regular expression of the full tensor name.
         threads: Of the merge; None takes all cores of this process.
@@ -162,7 +174,8 @@ def merge_export(
     """
     output, stages = Path(output), _Stages(stage)
     check_replaceable(output, force=force)
-    source = _graph_source(graph_from, trt)
+    donor = None if graph_from is None else Bundle.open(graph_from, verify=False)
+    source = _graph_source(donor, trt, resolve(base))
     paths = [finetuned] if isinstance(finetuned, str | Path) else list(finetuned)
     asked = alpha if isinstance(alpha, Recipe) else Recipe.of(alpha)
     plan = prepare(resolve(base), [resolve(path) for path in paths], asked, components, allow_pickle=allow_pickle)
@@ -184,6 +197,7 @@ def merge_export(
         manifest, golden = _assemble(
             partial,
             source,
+            donor,
             merge=report.provenance(),
             weights_sha256=sha256,
             limits=limits,
@@ -204,16 +218,17 @@ def _speaking_of(place: Path, partial: Path) -> Iterator[None]:
         raise type(error)(str(error).replace(str(partial), str(place))) from error
 
 
-def _graph_source(graph_from: str | Path | None, trt: bool) -> GraphSource:
-    """Settle everything that can fail for want of a package or a donor before a byte is written."""
-    if trt:
-        from .tensorrt import require_tensorrt
-
-        require_tensorrt()
+def _graph_source(donor: Bundle | None, trt: Precision | None, policy: Path) -> GraphSource:
+    """Settle everything that can fail for want of a package, a GPU or a donor before a byte is written."""
     require("onnx", extra="export")
+    if trt is not None:
+        from .tensorrt import Target, check_precision
+
+        Target.here()
+        check_precision(read_configuration(policy)[0].family, trt)
     find_onnxruntime()
-    if graph_from is not None:
-        return reused_graphs(Bundle.open(graph_from, verify=False))
+    if donor is not None:
+        return reused_graphs(donor)
     require("torch", extra="export")
     require("onnxscript", extra="export")
     return fresh_graphs
@@ -222,11 +237,12 @@ def _graph_source(graph_from: str | Path | None, trt: bool) -> GraphSource:
 def _assemble(
     partial: Path,
     source: GraphSource,
+    donor: Bundle | None,
     *,
     merge: Mapping[str, Any] | None,
     weights_sha256: str | None,
     limits: Mapping[str, ChannelLimits] | None,
-    trt: bool,
+    trt: Precision | None,
     stages: _Stages,
 ) -> tuple[Manifest, GoldenReport]:
     """Add graphs, golden outputs and manifest to a directory that holds a policy, and check the whole."""
@@ -234,11 +250,11 @@ def _assemble(
     graphs, golden = source(partial, spec, stages)
     with stages("check"):
         check_graphs(*(partial / graph.file for graph in graphs.all))
-    if trt:
-        from .tensorrt import build_engines, require_tensorrt
+    if trt is not None:
+        from .tensorrt import Target, make_engines
 
         with stages("tensorrt"):
-            build_engines(partial, graphs, require_tensorrt())
+            make_engines(partial, graphs, Target.here(), trt, golden.atol, donor=donor, progress=stages.progress)
     with stages("manifest"):
         manifest = write_manifest(
             partial, spec, merge=merge, limits=limits, graphs=graphs, golden=golden, weights_sha256=weights_sha256

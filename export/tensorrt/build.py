@@ -1,105 +1,161 @@
-"""TensorRT engines beside the graphs, for the GPU that this machine has.
+"""Engines from a bundle's graphs, for one GPU."""
 
-Engines are strongly typed (each tensor is computed in the type that the graph gives it: float32) and refittable, so
-that another α can be put into them without a rebuild. They run only on the GPU model and TensorRT version that built
-them; the sidecar says which.
-"""
-
-import ctypes
-import json
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import onnx
 from retain.bundle.digest import record
+from retain.bundle.engine_plans import ENGINES, Precision, Sidecar
 from retain.bundle.manifest import WEIGHTS_FILE, Graph, Graphs
-from retain.errors import ExportError, require
+from retain.errors import ExportError
 
-ENGINES = "engines"
-PRECISION = "fp32"
+from .flavour import Flavour, tensorrt
+from .gpu import Gpu, find_gpu
+from .network import Network, linked_weights, read_network, unknown_weights
+from .precision import GOLDEN_ATOL, with_products_in
+from .progress import Progress, progress_monitor
+from .timing_cache import keep_timing_cache, timing_cache_file, use_timing_cache
 
-_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_{MAJOR,MINOR}
 
+@dataclass(frozen=True)
+class Target:
+    """What engines are built with, and for what.
 
-def require_tensorrt() -> ModuleType:
-    """TensorRT's Python package, or an error before anything is written.
-
-    Raises:
-        MissingExtraError: It is not installed.
-        ExportError: It is installed but finds no GPU.
+    Attributes:
+        flavour: The library.
+        compute_capability: As in "8.7".
+        gpu: None builds without one, which TensorRT-RTX alone can: such engines cannot be refitted, because it compiles
+            the part of an engine that takes new weights on the GPU itself.
     """
-    tensorrt = require("tensorrt", extra="trt")
-    _gpu()
-    return tensorrt
+
+    flavour: Flavour
+    compute_capability: str
+    gpu: Gpu | None = None
+
+    @classmethod
+    def here(cls) -> "Target":
+        """TensorRT and the GPU of this machine.
+
+        Raises:
+            MissingExtraError: TensorRT is not installed.
+            ExportError: The driver shows no GPU.
+        """
+        flavour, gpu = tensorrt(), find_gpu()
+        if gpu is None:
+            raise ExportError(
+                "--trt builds for this machine's GPU and the driver shows none; run it on the robot's computer"
+            )
+        return cls(flavour, gpu.compute_capability, gpu)
+
+    def folder(self, precision: Precision) -> str:
+        """The name of such engines' directory, as in "Orin-sm87-tensorrt10.3.0.30-bf16"."""
+        gpu = "any" if self.gpu is None else self.gpu.name.replace(" ", "_").replace("/", "_")
+        capability = self.compute_capability.replace(".", "")
+        return f"{gpu}-sm{capability}-{self.flavour.name}{self.flavour.version}-{precision}"
+
+    @property
+    def refittable(self) -> bool:
+        """Whether engines can be built so that they take other weights."""
+        return self.gpu is not None
 
 
-def build_engines(directory: Path, graphs: Graphs, tensorrt: ModuleType) -> None:
-    """Build `engines/<gpu>-sm<capability>-trt<version>-<precision>/{prefix,step}.engine` with a sidecar.
+def roles(graphs: Graphs) -> dict[str, Graph]:
+    """The graphs of a bundle by role: "prefix", and "step" where there is one."""
+    return dict(zip(("prefix", "step"), graphs.all, strict=False))
+
+
+def build_engines(
+    directory: Path,
+    graphs: Graphs,
+    target: Target,
+    precision: Precision,
+    atol: float,
+    *,
+    progress: Progress | None = None,
+) -> Sidecar:
+    """Build `engines/<target>-<precision>/{prefix,step}.engine` with a sidecar.
 
     Args:
         directory: The bundle, with graphs and weights in place.
         graphs: From its manifest.
-        tensorrt: From `require_tensorrt`.
+        target: What to build with, and for what.
+        precision: In what the matrix products are computed; everything else stays in float32.
+        atol: The bundle's golden tolerance, which holds for float32.
+        progress: Told what the builder does.
 
     Raises:
-        ExportError: TensorRT cannot parse or build a graph; the message is its own.
+        ExportError: TensorRT cannot read or build a graph, or does not know a weight by its name.
     """
-    name, capability = _gpu()
-    folder = directory / ENGINES / f"{name.replace(' ', '_')}-sm{capability}-trt{tensorrt.__version__}-{PRECISION}"
+    folder = directory / ENGINES / target.folder(precision)
     folder.mkdir(parents=True)
-    for role, graph in zip(("prefix", "step"), graphs.all, strict=False):
-        (folder / f"{role}.engine").write_bytes(_build(directory, graph, tensorrt))
-    sidecar = {
-        "gpu": name,
-        "compute_capability": capability,
-        "tensorrt": tensorrt.__version__,
-        "precision": PRECISION,
-        "refittable": True,
-        "sha256": {
-            file: record(directory / file).sha256 for file in (*(graph.file for graph in graphs.all), WEIGHTS_FILE)
-        },
-    }
-    (folder / "engine.json").write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
+    for role, graph in roles(graphs).items():
+        plan = _build(directory / graph.file, target, precision, progress)
+        (folder / f"{role}.engine").write_bytes(plan)
+    sidecar = Sidecar(
+        flavour=target.flavour.name,
+        version=target.flavour.version,
+        gpu="any" if target.gpu is None else target.gpu.name,
+        compute_capability=target.compute_capability,
+        driver="none" if target.gpu is None else target.gpu.driver,
+        precision=precision,
+        atol=max(atol, GOLDEN_ATOL.get(precision, 0.0)),
+        refittable=target.refittable,
+        graphs={graph.file: record(directory / graph.file).sha256 for graph in graphs.all},
+        weights=record(directory / WEIGHTS_FILE).sha256,
+        plans={role: f"{role}.engine" for role in roles(graphs)},
+    )
+    sidecar.write(folder)
+    return sidecar
 
 
-def _build(directory: Path, graph: Graph, trt: ModuleType) -> Any:
-    logger = trt.Logger(trt.Logger.ERROR)
-    builder = trt.Builder(logger)
-    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, logger)
-    # By path, not by bytes: the parser resolves the weights' location beside the graph.
-    if not parser.parse_from_file(str(directory / graph.file)):
-        reasons = "; ".join(parser.get_error(index).desc() for index in range(parser.num_errors))
-        raise ExportError(f"TensorRT {trt.__version__} cannot read {graph.file}: {reasons}")
-    config = builder.create_builder_config()
-    config.set_flag(trt.BuilderFlag.REFIT)
+def _build(file: Path, target: Target, precision: Precision, progress: Progress | None) -> Any:
+    graph = with_products_in(onnx.load(file, load_external_data=False), precision)
+    network = read_network(graph, file, target.flavour)
+    names = [tensor.name for tensor in linked_weights(graph)]
+    if unknown := unknown_weights(network, names):
+        raise ExportError(
+            f"{target.flavour} reads {file.name} but does not know {len(unknown)} of its {len(names)} weights by name"
+            f" (first: {unknown[0]}), so another α could not be put into the engine; please report this policy"
+        )
+    config = network.builder.create_builder_config()
+    trt = target.flavour.module
+    if target.refittable:
+        config.set_flag(trt.BuilderFlag.REFIT)
     # The golden tolerance is float32's; TF32 keeps 10 bits of the mantissa.
     config.clear_flag(trt.BuilderFlag.TF32)
-    plan = builder.build_serialized_network(network, config)
+    if target.gpu is None:
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(_capability(target), 0)
+    return _serialized(network, config, file, target, progress)
+
+
+def _serialized(network: Network, config: Any, file: Path, target: Target, progress: Progress | None) -> Any:
+    monitor = None if progress is None else progress_monitor(target.flavour, progress)
+    if monitor is not None:
+        config.progress_monitor = monitor
+    # TensorRT-RTX compiles kernels where they run, and measures none.
+    cache = timing_cache_file(target.flavour, target.gpu) if target.flavour.name == "tensorrt" else None
+    if cache is not None:
+        use_timing_cache(config, cache)
+    network.messages.take()
+    plan = network.builder.build_serialized_network(network.definition, config)
+    if monitor is not None and monitor.interrupted:
+        raise KeyboardInterrupt
     if plan is None:
         raise ExportError(
-            f"TensorRT {trt.__version__} cannot build {graph.file} for this GPU; run trtexec --verbose on it"
+            f"{target.flavour} cannot build {file.name} for compute capability {target.compute_capability}:"
+            f" {network.messages.take()}"
         )
+    if cache is not None:
+        keep_timing_cache(config, cache)
     return plan
 
 
-def _gpu() -> tuple[str, str]:
-    """Name and compute capability ("87") of the first GPU, asked of the driver."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-        found = driver.cuInit(0) == 0
-    except OSError:
-        found = False
-    if not found:
-        raise ExportError(
-            "--trt builds for this machine's GPU and the driver shows none; run it on the robot's computer"
-        )
-    name = ctypes.create_string_buffer(128)
-    driver.cuDeviceGetName(name, len(name), 0)
-    return name.value.decode(), "".join(str(_attribute(driver, which)) for which in (_MAJOR, _MINOR))
-
-
-def _attribute(driver: ctypes.CDLL, which: int) -> int:
-    value = ctypes.c_int()
-    driver.cuDeviceGetAttribute(ctypes.byref(value), which, 0)
-    return value.value
+def _capability(target: Target) -> Any:
+    known = target.flavour.module.ComputeCapability
+    name = f"SM{target.compute_capability.replace('.', '')}"
+    if not hasattr(known, name):
+        names = ", ".join(sorted(member for member in dir(known) if member.startswith("SM")))
+        raise ExportError(f"{target.flavour} builds for {names} without a GPU, {name} was asked for")
+    return getattr(known, name)

@@ -76,7 +76,7 @@ class Messages:
 
 
 def _logger(module: Any, errors: list[str]) -> Any:
-    class Logger(module.ILogger):  # type: ignore[misc, name-defined]
+    class Logger(module.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             module.ILogger.__init__(self)
 

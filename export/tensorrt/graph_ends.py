@@ -70,11 +70,13 @@ def _first(graph: onnx.GraphProto, products: Set[str]) -> set[str]:
             found.add(node.output[0])
         if node.op_type not in products and inputs & seen:
             seen.update(node.output)
-        if node.op_type in _STATISTICS and inputs & measured:
+        of_values, of_statistics = bool(inputs & measured), bool(inputs & statistics)
+        begins = of_values and node.op_type in _STATISTICS
+        goes_on = of_statistics and not of_values and node.op_type in _KEEPS_STATISTIC
+        if begins or goes_on:
             statistics.update(node.output)
-        elif inputs & statistics and not inputs & measured and node.op_type in _KEEPS_STATISTIC:
-            statistics.update(node.output)
-        elif inputs & measured and not inputs & statistics and node.op_type not in _NORMALIZATIONS:
+        elif of_values and not of_statistics and node.op_type not in _NORMALIZATIONS:
+            # Values that meet their own statistic are normalized: there the end is reached.
             measured.update(node.output)
     return found
 

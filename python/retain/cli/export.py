@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from retain.cli import console
 
 if TYPE_CHECKING:
+    from retain.bundle.engine_plans import Precision
     from retain.export.export import ExportReport
 
 NAME = "export"
@@ -35,7 +36,14 @@ def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
         "--graph-from", metavar="BUNDLE",
         help="take over the graphs of a bundle of the same architecture instead of tracing, without PyTorch",
     )  # fmt: skip
-    parser.add_argument("--trt", action="store_true", help="also build TensorRT engines for this machine's GPU")
+    parser.add_argument(
+        "--trt", action="store_true",
+        help="also make TensorRT engines for this machine's GPU; with --graph-from its engines get the new weights",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trt-precision", choices=("fp32", "bf16", "fp16"),
+        help="--trt: in what matrix products are computed, everything else stays in float32 (default: fp32)",
+    )  # fmt: skip
     parser.add_argument(
         "--limits", type=Path, metavar="FILE",
         help='default limits by channel, JSON: {"elbow": {"position_min": -2.6, "velocity": 1.5}}',
@@ -57,13 +65,28 @@ def run(args: argparse.Namespace) -> int:
             args.policy,
             args.output,
             graph_from=args.graph_from,
-            trt=args.trt,
+            trt=trt_precision(args),
             limits=None if args.limits is None else read_limits(args.limits),
             force=args.force,
             stage=stage,
         )
     show(report, as_json=args.json)
     return 0
+
+
+def trt_precision(args: argparse.Namespace) -> "Precision | None":
+    """What --trt and --trt-precision ask for together.
+
+    Raises:
+        ExportError: A precision without engines.
+    """
+    from retain.errors import ExportError
+
+    if args.trt:
+        return args.trt_precision or "fp32"
+    if args.trt_precision is not None:
+        raise ExportError("--trt-precision is for the engines that --trt makes; add --trt, or leave it out")
+    return None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import argparse
 
-from retain.cli.export import add_bundle_arguments, show, stages
+from retain.cli.export import add_bundle_arguments, show, stages, trt_precision
 from retain.cli.merge_options import add_end_arguments, add_recipe_arguments, add_running_arguments, recipes
 
 NAME = "merge-export"
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             asked[0],
             args.output,
             graph_from=args.graph_from,
-            trt=args.trt,
+            trt=trt_precision(args),
             limits=None if args.limits is None else read_limits(args.limits),
             components=components,
             threads=args.threads,
