@@ -221,3 +221,12 @@ def test_json_output_is_one_object(
     document = json.loads(capsys.readouterr().out)
     assert document["golden"]["errors"]["chunk"] <= 1e-4
     assert document["weights"]["bytes"] == (tmp_path / "b" / WEIGHTS_FILE).stat().st_size
+
+
+def test_a_precision_without_engines_is_refused(
+    base_policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["export", str(base_policy), "-o", str(tmp_path / "b"), "--trt-precision", "bf16"])
+    assert code == 2
+    assert "add --trt, or leave it out" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
