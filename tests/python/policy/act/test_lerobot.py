@@ -1,5 +1,6 @@
 """The same weights and the same observation in LeRobot's own ACT. Skipped where it is missing; see docs/lerobot.md."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -36,8 +37,8 @@ def lerobot(monkeypatch):
     )  # fmt: skip
 
 
-def both(lerobot, way, config_of=None):
-    """LeRobot's policy with scattered weights, and ours with the same, built from LeRobot's own config.json."""
+def lerobots(lerobot, way):
+    """LeRobot's policy with scattered weights, and its configuration."""
     spec = act_spec()
     torch.manual_seed(0)
     inputs = {"observation.state": lerobot.Feature(type=lerobot.Type.STATE, shape=(len(spec.state),))}
@@ -59,8 +60,7 @@ def both(lerobot, way, config_of=None):
 
 
 def ours_of(peer, config, tmp_path):
-    import json
-
+    """Ours with the same weights, built from the config.json that LeRobot writes; and the pictures' statistics."""
     config._save_pretrained(tmp_path)
     document = json.loads((tmp_path / "config.json").read_text())
     stored = {
@@ -77,12 +77,10 @@ def ours_of(peer, config, tmp_path):
 def as_lerobot_sees_it(lerobot, config, stored, images, state, **more):
     """An observation through LeRobot's own preprocessor: float pictures in [0, 1], then its normalizer."""
     spec = act_spec()
-    affine = spec.normalization
     statistics = {
         "observation.state": {"mean": torch.zeros(len(spec.state)), "std": torch.ones(len(spec.state))},
         "action": {"mean": torch.zeros(len(spec.action)), "std": torch.ones(len(spec.action))},
     }
-    assert len(affine.state.scale) == len(spec.state)
     for camera in spec.cameras:
         name = f"observation.images.{camera.role}"
         statistics[name] = {key: stored[f"{name}.{key}"] for key in ("mean", "std")}
@@ -96,20 +94,19 @@ def as_lerobot_sees_it(lerobot, config, stored, images, state, **more):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_chunk_is_lerobots(lerobot, way, tmp_path):
-    peer, config = both(lerobot, way)
+    peer, config = lerobots(lerobot, way)
     policy, stored = ours_of(peer, config, tmp_path)
     images, tokens, mask, state = observation(policy, 3)
     with torch.no_grad():
         found = policy.prefix(images, tokens, mask, state)["chunk"]
         expected = peer.predict_action_chunk(as_lerobot_sees_it(lerobot, config, stored, images, state))
     assert expected.abs().max() > 0.1
-    print("largest difference", float((found - expected).abs().max()))
     torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_loss_and_its_gradients_are_lerobots(lerobot, way, tmp_path, monkeypatch):
-    peer, config = both(lerobot, way)
+    peer, config = lerobots(lerobot, way)
     policy, stored = ours_of(peer, config, tmp_path)
     is_pad = torch.tensor([[False] * 7, [False] * 4 + [True] * 3])
     batch = batch_of(policy, is_pad)
@@ -120,11 +117,11 @@ def test_the_loss_and_its_gradients_are_lerobots(lerobot, way, tmp_path, monkeyp
     expected, _ = peer.train().forward({**seen, "action": batch.actions, "action_is_pad": is_pad})
     monkeypatch.setattr(torch, "randn", lambda *shape, generator=None: noise)
     found = policy.train().loss(batch)
-    print("loss", float(found), "difference", float((found - expected).abs()))
     torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=TOLERANCE)
     expected.backward()
     found.backward()
     theirs = dict(peer.named_parameters())
     for name, parameter in policy.named_parameters():
-        scale = max(1.0, float(theirs[name].grad.abs().max()))
-        torch.testing.assert_close(parameter.grad, theirs[name].grad, atol=1e-4 * scale, rtol=0, msg=name)
+        # Sums of millions of terms of both signs, which two orders of summation round differently; some are exactly 0.
+        tolerance = 1e-3 * float(theirs[name].grad.abs().max()) + 1e-7
+        torch.testing.assert_close(parameter.grad, theirs[name].grad, atol=tolerance, rtol=0, msg=name)
