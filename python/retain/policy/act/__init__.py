@@ -2,3 +2,8 @@
 
 No language, no flow: `prefix` reads the cameras and the state and returns the chunk itself.
 """
+
+from retain.policy.act.configuration import ACTConfig
+from retain.policy.act.model import ACTPolicy
+
+__all__ = ["ACTConfig", "ACTPolicy"]

@@ -1,4 +1,4 @@
-"""The sizes of an ACT network, in the words of LeRobot's config.json. No torch here."""
+"""The sizes of an ACT network, in the words of LeRobot's config.json."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from retain.checkpoint.normalizer import Normalized
 from retain.errors import PolicyError
 from retain.policy.act.configuration import ACTConfig
-from retain.policy.act.image_statistics import EPSILON, ImageStatistics
 from retain.policy.act.network import ACTNetwork
+from retain.policy.act.pictures import NormalizedPicture
 from retain.policy.base import Batch, Context, Policy
 from retain.policy.spec import PolicySpec
 
@@ -24,30 +25,25 @@ class ACTPolicy(Policy):
     Args:
         spec: What it sees and says; without flow and without tokens.
         config: The sizes of the network.
-        image_statistics: By camera role.
-
-    Attributes:
-        image_statistics: As given; they are LeRobot's preprocessor's, not weights, and not in `state_dict()`.
+        image_statistics: By camera role, how pictures in [0, 1] are normalized, colour by colour; a camera without
+            goes in as it is. They are LeRobot's preprocessor's (of the dataset, or ImageNet's), not weights: constants
+            of the graph that `state_dict()` does not have.
 
     Raises:
-        PolicyError: The spec has a flow, an instruction, or a camera without statistics.
+        PolicyError: The spec has a flow or an instruction, or lacks a camera that has statistics.
     """
 
-    def __init__(self, spec: PolicySpec, config: ACTConfig, image_statistics: Mapping[str, ImageStatistics]) -> None:
+    def __init__(self, spec: PolicySpec, config: ACTConfig, image_statistics: Mapping[str, Normalized]) -> None:
         super().__init__(spec, None)
         if spec.flow is not None or spec.max_tokens:
             raise PolicyError("ACT regresses its chunk and takes no instruction: its spec has no flow and 0 tokens")
         roles = [camera.role for camera in spec.cameras]
-        if not roles or set(roles) != image_statistics.keys():
+        if not roles or not image_statistics.keys() <= set(roles):
             found = ", ".join(sorted(image_statistics)) or "none"
             raise PolicyError(f"ACT has the cameras {', '.join(roles) or 'none'}, statistics were given for {found}")
         self.config = config
-        self.image_statistics = dict(image_statistics)
         self.model = ACTNetwork(config, len(spec.state), len(spec.action), spec.horizon)
-        for number, role in enumerate(roles):
-            for name, values in asdict(image_statistics[role]).items():
-                # Small constants of the graph: what LeRobot's preprocessor does before the network sees a picture.
-                self.register_buffer(f"image_{name}_{number}", torch.tensor(values)[:, None, None], persistent=False)
+        self.pictures = nn.ModuleList(NormalizedPicture(image_statistics.get(role)) for role in roles)
 
     def architecture(self) -> Mapping[str, object]:
         """The sizes, under LeRobot's names."""
@@ -98,11 +94,7 @@ class ACTPolicy(Policy):
 
     def _normalize(self, images: list[Tensor]) -> list[Tensor]:
         """uint8 (B, H, W, 3) per camera to float32 (B, 3, H, W), normalized."""
-        return [
-            (image.permute(0, 3, 1, 2).float() / 255 - self.get_buffer(f"image_mean_{number}"))
-            / (self.get_buffer(f"image_std_{number}") + EPSILON)
-            for number, image in enumerate(images)
-        ]
+        return [picture(image) for picture, image in zip(self.pictures, images, strict=True)]
 
 
 @contextmanager

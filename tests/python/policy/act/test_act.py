@@ -2,14 +2,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from retain.checkpoint.normalizer import Normalized
 from retain.errors import PolicyError
 from retain.policy import ActionChannel, Affine, CameraSpec, Channel, FlowSpec, Normalization
 from retain.policy.act.configuration import ACTConfig
-from retain.policy.act.image_statistics import IDENTITY, IMAGENET
 from retain.policy.act.model import ACTPolicy
+from retain.policy.act.pictures import NormalizedPicture
 
 from ...merge.tensor_lists import read_shapes  # noqa: TID252 (tests are no package that could be named)
-from .tiny_act import SIZES, STATISTICS, act_policy, act_spec, batch_of, observation
+from .tiny_act import IMAGENET, SIZES, STATISTICS, act_policy, act_spec, batch_of, observation
 
 
 def wide_spec(state: int, action: int, horizon: int):
@@ -79,16 +80,24 @@ def test_each_camera_is_normalized_by_its_own_statistics():
     policy = act_policy()
     images = observation(policy)[0]
     for role, image, found in zip(("top", "wrist"), images, policy._normalize(images), strict=True):
-        mean, std = (
-            torch.tensor(values, dtype=torch.float64) for values in (STATISTICS[role].mean, STATISTICS[role].std)
-        )
-        expected = ((image.double() / 255 - mean) / std).permute(0, 3, 1, 2)
-        torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+        statistics = STATISTICS[role]
+        expected = (image.double() / 255 - torch.tensor(statistics.low)) / torch.tensor(statistics.high)
+        torch.testing.assert_close(found.double(), expected.permute(0, 3, 1, 2), atol=1e-5, rtol=1e-5)
+
+
+def test_ranges_are_taken_to_minus_one_and_one_and_no_statistics_change_nothing():
+    image = torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8)
+    ranges = Normalized("VISUAL", "MIN_MAX", 1e-8, (0.0, 0.2, 0.5), (1.0, 0.2, 1.0))
+    found = NormalizedPicture(ranges)(image).flatten()
+    torch.testing.assert_close(found, torch.tensor([-1.0, -1.0, 1.0]))
+    torch.testing.assert_close(NormalizedPicture(None)(image).flatten(), torch.tensor([0.0, 0.2, 1.0]))
+    with pytest.raises(PolicyError, match="each of 3 colours"):
+        NormalizedPicture(Normalized("VISUAL", "MEAN_STD", 1e-8, (0.0,), (1.0,)))
 
 
 def test_statistics_of_pictures_are_no_weights_but_change_what_is_seen():
     policy = act_policy()
-    other = ACTPolicy(policy.spec, policy.config, {"top": IDENTITY, "wrist": IDENTITY}).eval()
+    other = ACTPolicy(policy.spec, policy.config, {}).eval()
     assert all(name.startswith("model.") for name in policy.state_dict())
     other.load_state_dict(policy.state_dict(), strict=True)
     arguments = observation(policy)
@@ -158,16 +167,16 @@ def test_every_parameter_learns(use_vae):
     assert silent == ([] if use_vae else ["model.encoder_latent_input_proj.weight"])
 
 
-def test_a_few_steps_of_training_fit_a_few_chunks_and_leave_the_frozen_norms_alone():
+def test_a_few_steps_of_training_fit_a_chunk_and_leave_the_frozen_norms_alone():
     torch.manual_seed(0)
     spec = replace(act_spec(), cameras=(CameraSpec("top", 32, 32),))
-    policy = ACTPolicy(spec, ACTConfig(**SIZES, use_vae=False), {"top": IMAGENET})
-    batch = batch_of(policy)
+    policy = ACTPolicy(spec, ACTConfig(**SIZES, dropout=0.0, use_vae=False), {"top": IMAGENET})
+    batch = batch_of(policy, count=1)
     frozen = {name: buffer.clone() for name, buffer in policy.named_buffers()}
-    optimizer = torch.optim.AdamW(policy.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(policy.parameters(), lr=1e-3)
     start = policy.eval().loss(batch).item()
     policy.train()
-    for step in range(40):
+    for step in range(50):
         optimizer.zero_grad()
         policy.loss(batch, torch.Generator().manual_seed(step)).backward()
         optimizer.step()
@@ -186,7 +195,7 @@ def test_insulation_is_refused_where_there_is_no_flow():
     [
         ({"flow": FlowSpec(3)}, STATISTICS, "no flow and 0 tokens"),
         ({"max_tokens": 12}, STATISTICS, "no flow and 0 tokens"),
-        ({}, {"top": IMAGENET}, "cameras top, wrist, statistics were given for top"),
+        ({}, {"front": IMAGENET}, "cameras top, wrist, statistics were given for front"),
         ({"cameras": ()}, {}, "cameras none"),
     ],
 )

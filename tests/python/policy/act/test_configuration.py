@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from retain.errors import PolicyError
 from retain.policy.act.configuration import ACTConfig
-from retain.policy.act.image_statistics import IDENTITY, ImageStatistics, read_image_statistics
 
 LEROBOTS = Path(__file__).parents[2] / "merge/lerobot/act/config.json"
 
@@ -47,27 +46,3 @@ def test_what_lerobot_says_is_taken_over():
 def test_a_configuration_that_cannot_be_run_is_one_sentence(changes, sentence):
     with pytest.raises(PolicyError, match=sentence):
         ACTConfig.from_lerobot(document(**changes))
-
-
-def test_statistics_of_pictures_are_read_in_lerobots_shape():
-    stored = {
-        "observation.images.top.mean": [[[0.5]], [[0.25]], [[0.125]]],
-        "observation.images.top.std": [[[0.5]], [[0.5]], [[1.0]]],
-    }
-    assert read_image_statistics(stored, "top") == ImageStatistics((0.5, 0.25, 0.125), (0.5, 0.5, 1.0))
-    assert read_image_statistics({}, "top", "IDENTITY") is IDENTITY
-
-
-@pytest.mark.parametrize(
-    ("stored", "mode", "sentence"),
-    [
-        ({}, "MEAN_STD", "lack observation.images.top.mean"),
-        ({"observation.images.top.mean": [0.0] * 3}, "MEAN_STD", "lack observation.images.top.std"),
-        ({"observation.images.top.mean": [0.0], "observation.images.top.std": [1.0]}, "MEAN_STD", "three finite"),
-        ({"observation.images.top.mean": [0.0] * 3, "observation.images.top.std": [-1.0] * 3}, "MEAN_STD", "0 or more"),
-        ({}, "MIN_MAX", "normalized by MIN_MAX"),
-    ],
-)
-def test_statistics_that_are_missing_are_never_passed_over(stored, mode, sentence):
-    with pytest.raises(PolicyError, match=sentence):
-        read_image_statistics(stored, "top", mode)

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 from retain.policy.act.configuration import ACTConfig
-from retain.policy.act.image_statistics import read_image_statistics
 from retain.policy.act.model import ACTPolicy
 
 from ... import installed_lerobot  # noqa: TID252 (tests are no package that could be named)
@@ -64,12 +63,11 @@ def ours_of(peer, config, tmp_path):
     config._save_pretrained(tmp_path)
     document = json.loads((tmp_path / "config.json").read_text())
     stored = {
-        f"observation.images.{role}.{name}": torch.tensor(getattr(statistics, name))[:, None, None]
+        f"observation.images.{role}.{name}": torch.tensor(values)[:, None, None]
         for role, statistics in STATISTICS.items()
-        for name in ("mean", "std")
+        for name, values in (("mean", statistics.low), ("std", statistics.high))
     }
-    statistics = {role: read_image_statistics(stored, role) for role in STATISTICS}
-    policy = ACTPolicy(act_spec(), ACTConfig.from_lerobot(document), statistics)
+    policy = ACTPolicy(act_spec(), ACTConfig.from_lerobot(document), STATISTICS)
     policy.load_state_dict(peer.state_dict(), strict=True)
     return policy.eval(), stored
 
@@ -122,6 +120,7 @@ def test_the_loss_and_its_gradients_are_lerobots(lerobot, way, tmp_path, monkeyp
     found.backward()
     theirs = dict(peer.named_parameters())
     for name, parameter in policy.named_parameters():
-        # Sums of millions of terms of both signs, which two orders of summation round differently; some are exactly 0.
-        tolerance = 1e-3 * float(theirs[name].grad.abs().max()) + 1e-7
-        torch.testing.assert_close(parameter.grad, theirs[name].grad, atol=tolerance, rtol=0, msg=name)
+        # Sums of millions of terms of both signs, which two orders of summation round differently, and a ReLU near its
+        # kink may fall on either side; some are exactly 0.
+        difference, size = (parameter.grad - theirs[name].grad).norm(), theirs[name].grad.norm()
+        assert difference <= 1e-2 * size + 1e-6, name

@@ -1,15 +1,19 @@
 """A small ACT with random weights: everything but size is as in LeRobot's. Its backbone is a whole resnet18."""
 
 import torch
+from retain.checkpoint.normalizer import Normalized
 from retain.policy import ActionChannel, Affine, CameraSpec, Channel, Normalization, PolicySpec
 from retain.policy.act.configuration import ACTConfig
-from retain.policy.act.image_statistics import IMAGENET, ImageStatistics
 from retain.policy.act.model import ACTPolicy
 from retain.policy.base import Batch
 
 SIZES = {"dim_model": 32, "n_heads": 4, "dim_feedforward": 48, "n_encoder_layers": 2, "n_decoder_layers": 2,
          "latent_dim": 6, "n_vae_encoder_layers": 2}  # fmt: skip
-STATISTICS = {"top": IMAGENET, "wrist": ImageStatistics((0.5, 0.25, 0.125), (0.2, 0.3, 0.4))}
+IMAGENET = Normalized("VISUAL", "MEAN_STD", 1e-8, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+STATISTICS = {
+    "top": IMAGENET,
+    "wrist": Normalized("VISUAL", "MEAN_STD", 1e-8, (0.5, 0.25, 0.125), (0.2, 0.3, 0.4)),
+}
 
 
 def act_spec(horizon: int = 7) -> PolicySpec:
