@@ -1,27 +1,11 @@
-"""A small SmolVLA with random weights: every kind of layer, two cameras of different shapes, padding everywhere."""
+"""The small SmolVLA with random weights, and what it is shown."""
 
 import pytest
 import torch
-from retain.policy import ActionChannel, Affine, CameraSpec, Channel, FlowSpec, Normalization, PolicySpec
 from retain.policy.base import Batch
-from retain.policy.smolvla.configuration import SmolVLAConfig
-from retain.policy.smolvla.model import SmolVLAPolicy
-from retain.policy.tokenization import train_tokenizer
+from retain.policy.smolvla import SmolVLAPolicy
 
-INSTRUCTIONS = ["lift the red block", "place the blue block near right", "push the green block"]
-
-BACKBONE = {
-    "model_type": "smolvlm",
-    "scale_factor": 2,
-    "text_config": {
-        "model_type": "llama", "vocab_size": 96, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 5,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "rms_norm_eps": 1e-5, "pad_token_id": 0,
-    },
-    "vision_config": {
-        "model_type": "smolvlm_vision", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "image_size": 32, "patch_size": 8,
-    },
-}  # fmt: skip
+from .small import INSTRUCTIONS, draw_weights, small_config, small_spec, small_tokenizer
 
 
 @pytest.fixture(autouse=True)
@@ -34,47 +18,17 @@ def one_thread():
 
 @pytest.fixture
 def spec():
-    return PolicySpec(
-        family="smolvla",
-        cameras=(CameraSpec("top", 24, 40), CameraSpec("wrist", 32, 32)),
-        state=tuple(Channel(name, "rad") for name in ("shoulder", "elbow", "gripper")),
-        action=tuple(ActionChannel(n, "rad", "absolute", "linear") for n in ("shoulder", "elbow", "wrist", "gripper")),
-        dt_s=0.1,
-        horizon=6,
-        n_action_steps=4,
-        max_tokens=9,
-        flow=FlowSpec(steps=3, width=10),
-        max_trained_delay=3,
-        normalization=Normalization(
-            state=Affine((0.1, 0.2, 0.5), (1.0, 2.0, 0.5)),
-            action=Affine((0.0, 0.1, 0.2, 0.5), (0.25, 0.2, 0.3, 0.5)),
-        ),
-    )
+    return small_spec()
 
 
 @pytest.fixture
 def config():
-    return SmolVLAConfig(
-        max_state_dim=8, max_action_dim=10, resize_imgs_with_padding=(32, 32), num_vlm_layers=4, vlm=BACKBONE
-    )
+    return small_config()
 
 
 @pytest.fixture
 def tokenizer(spec):
-    return train_tokenizer(INSTRUCTIONS, vocabulary=96, max_tokens=spec.max_tokens)
-
-
-def draw_weights(policy: SmolVLAPolicy, seed: int = 0) -> SmolVLAPolicy:
-    """Weights under which every part speaks: outputs as large as inputs, norms and biases that are not the identity."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in policy.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim == 1:
-                parameter.copy_(0.2 * noise + (1.0 if "norm" in name and "weight" in name else 0.0))
-            else:
-                parameter.copy_(noise / parameter[0].numel() ** 0.5)
-    return policy.eval()
+    return small_tokenizer(spec)
 
 
 @pytest.fixture
