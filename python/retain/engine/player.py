@@ -49,7 +49,7 @@ class EnginePlayer:
             images: Camera role to uint8[B, H, W, 3], RGB.
             state: float32[B, S], measured, in robot units.
             instructions: B sentences.
-            noise: float32[B, H, W]; drawn from `generator` when None.
+            noise: float32[B, H, W]; drawn from `generator` when None. Policies that regress their chunk read none.
             generator: Where noise comes from; None seeds one from the operating system.
 
         Returns:
@@ -60,7 +60,7 @@ class EnginePlayer:
         """
         action, batch = self.manifest.action, len(instructions)
         shape = (batch, action.horizon, self.manifest.action_width)
-        if noise is None:
+        if noise is None or self.manifest.flow is None:
             noise = (generator or np.random.default_rng()).standard_normal(shape, dtype=np.float32)
         self._check(images, state, noise, shape)
         state = np.asarray(state, np.float32)
