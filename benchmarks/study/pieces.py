@@ -110,7 +110,8 @@ def train_all(trainings: Iterable[Training], workers: int, say: Callable[[str], 
 def _train(one: Training) -> None:
     import torch
     from retain.data import Dataset
-    from retain.finetune.run import CoData, Start, run_training
+    from retain.finetune.mixture import CoData
+    from retain.finetune.run import Start, run_training
 
     torch.set_num_threads(1)
     started = one.path / "training"

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from retain.data import Dataset
 from retain.errors import EvaluationError
-from retain.finetune.chunks import Frames, read_frames, read_pictures
+from retain.finetune.chunks import Frames, read_frames
+from retain.finetune.pictures import read_pictures
 from retain.policy import Batch, Policy
 
 
@@ -65,6 +66,7 @@ def _observations(
         mask=mask,
         state=torch.from_numpy(spec.normalization.state.normalize(state)),
         actions=torch.from_numpy(spec.encode_actions(frames.rows(drawn, spec.horizon), state)),
+        is_pad=torch.from_numpy(frames.beyond(drawn, spec.horizon)),
     )
     images = {camera.role: picture for camera, picture in zip(spec.cameras, pictures, strict=True)}
     return Observations(images, state, instructions, batch)

@@ -20,7 +20,7 @@ from retain.cli.continual_views import show_change, show_line, show_verdict
 
 if TYPE_CHECKING:
     from retain.continual import Workshop
-    from retain.finetune.trainer import StepLog
+    from retain.finetune.journal import StepLog
 
 NAME = "continual"
 HELP = (

@@ -31,7 +31,7 @@ from retain.merge.merge import Finish
 from retain.merge.report import EndReport
 
 if TYPE_CHECKING:
-    from retain.finetune.trainer import StepLog
+    from retain.finetune.journal import StepLog
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,9 @@ def _finetune(plan: Plan, root: Path, end: Path, workshop: Workshop) -> None:
         return
     require("torch", extra="train")
     from retain.data import Dataset
-    from retain.finetune.run import CoData, Start, run_training
+    from retain.finetune.equipment import Equipment
+    from retain.finetune.mixture import CoData
+    from retain.finetune.run import Start, run_training
 
     if plan.lesson.data is None:
         raise ContinualError("there are no demonstrations to finetune on; give --data DEMOS")
@@ -183,7 +185,7 @@ def _finetune(plan: Plan, root: Path, end: Path, workshop: Workshop) -> None:
         plan.lesson.config,
         end,
         resume=end.exists(),
-        device=workshop.device,
+        equipment=Equipment(device=workshop.device),
         say=workshop.say,
         warn=workshop.warn,
         on_step=workshop.on_step,

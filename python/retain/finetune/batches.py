@@ -11,11 +11,10 @@ from tokenizers import Tokenizer
 from retain.errors import TrainingError
 from retain.finetune.chunks import Frames
 from retain.finetune.configuration import TrainingConfig
+from retain.finetune.light import Light
 from retain.policy.base import Batch
 from retain.policy.spec import PolicySpec
 from retain.policy.tokenization import tokenize
-
-Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,19 @@ class Source:
     def encode(cls, frames: Frames, tokenizer: Tokenizer) -> "Source":
         """Encode every instruction once."""
         return cls(frames, *tokenize(tokenizer, frames.tasks))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which frames a step learns from, in which light.
+
+    Attributes:
+        indices: Per source int64 (n,), its frames.
+        light: Per camera, over the frames of all sources one after another; None for light as it was.
+    """
+
+    indices: list[npt.NDArray[np.int64]]
+    light: list[Light] | None
 
 
 class BatchSampler:
@@ -72,41 +84,49 @@ class BatchSampler:
 
     def __call__(self, step: int, device: torch.device) -> Batch:
         """The batch of a step, counted from 0."""
+        return self.shard(step, 0, 1).to(device)
+
+    def draw(self, step: int) -> Draw:
+        """What the batch of a step is made of; no picture is decoded for it."""
         rng = np.random.default_rng([self.config.seed, step])
-        images: list[list[Images]] = [[] for _ in self.spec.cameras]
-        columns: dict[str, list[npt.NDArray[np.generic]]] = {
-            name: [] for name in ("tokens", "mask", "state", "actions")
-        }
+        chosen = []
         for source, count in self.shares:
             frames = source.frames
             indices = rng.integers(0, len(frames), count)
             early = round(count * self.config.early_share)
             if early:
                 indices[:early] = frames.early[rng.integers(0, len(frames.early), early)]
-            state = frames.state[indices]
-            task = frames.task_index[indices]
-            for camera, recorded in enumerate(frames.images):
-                images[camera].append(recorded[indices])
-            columns["tokens"].append(source.tokens[task])
-            columns["mask"].append(source.mask[task])
-            columns["state"].append(self.spec.normalization.state.normalize(state))
-            columns["actions"].append(self.spec.encode_actions(frames.rows(indices, self.spec.horizon), state))
-        joined = {name: torch.from_numpy(np.concatenate(parts)).to(device) for name, parts in columns.items()}
-        pictures = [torch.from_numpy(jitter(np.concatenate(parts), self.config.jitter, rng)) for parts in images]
-        return Batch(images=[picture.to(device) for picture in pictures], **joined)
+            chosen.append(indices)
+        size, amount = self.config.batch_size, self.config.jitter
+        return Draw(chosen, [Light.draw(size, amount, rng) for _ in self.spec.cameras] if amount else None)
 
+    def shard(self, step: int, shard: int, shards: int) -> Batch:
+        """Every `shards`-th observation of a step's batch from number `shard` on, on the CPU.
 
-def jitter(images: Images, amount: float, rng: np.random.Generator) -> Images:
-    """Other light: each picture times 1 + amount n, then each of its colours plus 0.3 amount n (of full scale).
-
-    Args:
-        images: uint8 (n, H, W, 3).
-        amount: Standard deviation of the relative change; 0 returns the pictures as they are.
-        rng: Draws the normal numbers n.
-    """
-    if amount == 0:
-        return images
-    gain = 1 + amount * rng.standard_normal((len(images), 1, 1, 1), dtype=np.float32)
-    cast = 0.3 * 255 * amount * rng.standard_normal((len(images), 1, 1, 3), dtype=np.float32)
-    lit: Images = np.clip(images * gain + cast, 0, 255).astype(np.uint8)
-    return lit
+        The observations are the same however many shards they are dealt to, and every shard gets its part of every
+        dataset, to within one observation.
+        """
+        drawn = self.draw(step)
+        images: list[list[npt.NDArray[np.uint8]]] = [[] for _ in self.spec.cameras]
+        columns: dict[str, list[npt.NDArray[np.generic]]] = {
+            name: [] for name in ("tokens", "mask", "state", "actions", "is_pad")
+        }
+        start = 0
+        for (source, count), chosen in zip(self.shares, drawn.indices, strict=True):
+            own = np.arange((shard - start) % shards, count, shards)
+            indices, frames = chosen[own], source.frames
+            if len(own):
+                for camera, recorded in enumerate(frames.images):
+                    pixels = recorded[indices]
+                    images[camera].append(
+                        pixels if drawn.light is None else drawn.light[camera].on(pixels, start + own)
+                    )
+                state, task = frames.state[indices], frames.task_index[indices]
+                columns["tokens"].append(source.tokens[task])
+                columns["mask"].append(source.mask[task])
+                columns["state"].append(self.spec.normalization.state.normalize(state))
+                columns["actions"].append(self.spec.encode_actions(frames.rows(indices, self.spec.horizon), state))
+                columns["is_pad"].append(frames.beyond(indices, self.spec.horizon))
+            start += count
+        joined = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in columns.items()}
+        return Batch(images=[torch.from_numpy(np.concatenate(parts)) for parts in images], **joined)

@@ -1,5 +1,6 @@
-"""Recorded frames as training examples: an observation and the chunk of actions that followed it, all in memory."""
+"""Recorded frames as training examples: an observation and the chunk of actions that followed it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -8,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retain.errors import DatasetError
-from retain.policy.configuration_file import ACTION, IMAGES, STATE
+from retain.finetune.pictures import Pictures, read_pictures
+from retain.finetune.renames import Renames
+from retain.policy.configuration_file import ACTION, STATE
 from retain.policy.normalization import FloatArray
 from retain.policy.spec import PolicySpec
 
@@ -22,10 +25,10 @@ EARLY_FRAMES = 3
 
 @dataclass(frozen=True)
 class Frames:
-    """A dataset in memory, its channels in the policy's order.
+    """A dataset's numbers in memory, its channels in the policy's order, and its pictures in memory or on call.
 
     Attributes:
-        images: Per camera in the spec's order, uint8 (N, H, W, 3).
+        images: Per camera in the spec's order what gives uint8 (n, H, W, 3) for the indices of n frames.
         state: float32 (N, S), robot units.
         actions: float32 (N, A), robot units, absolute.
         last: int64 (N,), index of the last frame of the frame's episode.
@@ -33,7 +36,7 @@ class Frames:
         task_index: int64 (N,), index into `tasks`.
     """
 
-    images: list[npt.NDArray[np.uint8]]
+    images: Sequence[Pictures]
     state: FloatArray
     actions: FloatArray
     last: npt.NDArray[np.int64]
@@ -54,67 +57,49 @@ class Frames:
         """The next `horizon` action rows of each frame, float32 (n, horizon, A), robot units.
 
         Beyond an episode's end its last action is repeated: targets are absolute, so this teaches the policy to stay
-        where it finished, which is what a loop that runs on needs. (LeRobot pads in the same way, then masks the loss.)
+        where it finished, which is what a loop that runs on needs. (LeRobot pads in the same way, then masks the loss;
+        `beyond` lets a policy do so.)
         """
         following = np.minimum(indices[:, None] + np.arange(horizon), self.last[indices, None])
         rows: FloatArray = self.actions[following]
         return rows
 
+    def beyond(self, indices: npt.NDArray[np.int64], horizon: int) -> npt.NDArray[np.bool_]:
+        """Which of those rows lie beyond the episode's end, bool (n, horizon): LeRobot's `action_is_pad`."""
+        beyond: npt.NDArray[np.bool_] = indices[:, None] + np.arange(horizon) > self.last[indices, None]
+        return beyond
 
-def read_frames(dataset: "Dataset", spec: PolicySpec, *, pictures: bool = True) -> Frames:
+
+def read_frames(
+    dataset: "Dataset", spec: PolicySpec, *, pictures: bool = True, renames: Renames | None = None
+) -> Frames:
     """Load what the policy needs of a dataset.
 
     Args:
         dataset: Where from.
         spec: The policy's channels, rate and cameras.
-        pictures: Whether to decode all pictures; without them `images` is empty (see `read_pictures`).
+        pictures: Whether to decode all pictures; without them `images` is empty (see `retain.finetune.pictures`).
+        renames: The dataset's names where they are not the policy's.
 
     Raises:
         DatasetError: A camera or channel of the policy is missing, or rate, picture size or a value does not fit.
     """
     rate = 1 / spec.dt_s
     if abs(dataset.fps - rate) > 1e-6 * rate:
-        raise DatasetError(f"{dataset.path} has {dataset.fps} frames/s, the policy acts at {rate:g} Hz")
+        raise DatasetError(
+            f"{dataset.path} has {dataset.fps} frames/s, the policy acts at {rate:g} Hz; give data of the policy's rate"
+        )
     episode = dataset.episode_index
     # Frames of an episode are adjacent; its last frame is where the next episode's first one would go.
     last = np.searchsorted(episode, episode, side="right") - 1
     return Frames(
-        images=read_pictures(dataset, spec) if pictures else [],
-        state=_column(dataset, STATE, [channel.name for channel in spec.state]),
-        actions=_column(dataset, ACTION, [channel.name for channel in spec.action]),
+        images=read_pictures(dataset, spec, renames=renames) if pictures else [],
+        state=_column(dataset, STATE, [channel.name for channel in spec.state], renames),
+        actions=_column(dataset, ACTION, [channel.name for channel in spec.action], renames),
         last=last.astype(np.int64),
         tasks=list(dataset.tasks),
         task_index=dataset.task_index,
     )
-
-
-def read_pictures(
-    dataset: "Dataset", spec: PolicySpec, indices: npt.NDArray[np.int64] | None = None
-) -> list[npt.NDArray[np.uint8]]:
-    """Decode the policy's pictures of some frames, or of all.
-
-    Args:
-        dataset: Where from.
-        spec: The policy's cameras.
-        indices: int64 (n,), which frames; None for all.
-
-    Returns:
-        Per camera in the spec's order, uint8 (n, H, W, 3).
-
-    Raises:
-        DatasetError: A camera of the policy is missing, or its picture size does not fit.
-    """
-    images = []
-    for camera in spec.cameras:
-        name = IMAGES + camera.role
-        if name not in dataset.features:
-            found = ", ".join(key for key in dataset.features if key.startswith(IMAGES)) or "none"
-            raise DatasetError(f"{dataset.path} has no camera {name}; its cameras: {found}")
-        shape = dataset.features[name].shape
-        if tuple(shape) != (camera.height, camera.width, 3):
-            raise DatasetError(f"{dataset.path}: {name} is {list(shape)}, expected {[camera.height, camera.width, 3]}")
-        images.append(dataset.images(name, indices))
-    return images
 
 
 def relative_rows(frames: Frames, spec: PolicySpec) -> FloatArray:
@@ -123,16 +108,17 @@ def relative_rows(frames: Frames, spec: PolicySpec) -> FloatArray:
     return (rows - spec.reference(frames.state)[:, None]).reshape(-1, len(spec.action))
 
 
-def _column(dataset: "Dataset", feature: str, names: list[str]) -> FloatArray:
+def _column(dataset: "Dataset", feature: str, names: list[str], renames: Renames | None) -> FloatArray:
     """A vector feature with its channels in the order of `names`."""
     if feature not in dataset.features:
         raise DatasetError(f"{dataset.path} has no {feature}; the policy needs {', '.join(names)}")
     recorded = list(dataset.features[feature].names or ())
-    missing = [name for name in names if name not in recorded]
+    theirs = [(renames or Renames()).recorded(name, recorded) for name in names]
+    missing = [name for name in theirs if name not in recorded]
     if missing:
         has = ", ".join(recorded) or "no names"
         raise DatasetError(f"{dataset.path}: {feature} lacks the channel {missing[0]}; it has {has}")
-    values = dataset.column(feature)[:, [recorded.index(name) for name in names]]
+    values = dataset.column(feature)[:, [recorded.index(name) for name in theirs]]
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         frame, channel = bad[0]

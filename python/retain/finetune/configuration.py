@@ -1,8 +1,12 @@
 """How a policy is trained. No torch here."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from retain.errors import TrainingError
+
+Precision = Literal["float32", "bf16"]
+Statistics = Literal["base", "data"]
 
 
 @dataclass(frozen=True)
@@ -11,7 +15,9 @@ class TrainingConfig:
 
     Attributes:
         steps: Optimizer steps.
-        batch_size: Observations per step.
+        batch_size: Observations per step, however many processes and turns compute them.
+        accumulate: Turns in which each process computes its part of a batch, for batches that exceed its memory.
+        precision: What the network computes in; weights, their mean and the optimizer are float32 either way.
         lr: Peak learning rate of AdamW.
         warmup: Steps over which the rate rises linearly; it falls as a half cosine over all steps.
         weight_decay: AdamW's.
@@ -22,11 +28,15 @@ class TrainingConfig:
         early_share: Share of each batch drawn from the first frames of an episode, where nothing but the picture says
             which way to go. Without it, a policy that starts from scratch long does well enough blind.
         insulate: Keep the flow's gradient out of the backbone (see `CompactPolicy.loss`).
-        freeze: Parts of the network that are not trained, by the names of its children: vision, language, action.
+        freeze: Components that are not trained: vision, language, action. None is what the family's own finetuning
+            freezes (see `retain.finetune.trainable`).
         l2_sp: Strength λ of the pull towards the start, λ/2 ‖θ − θ_start‖² (L2-SP, arXiv 1802.01483).
-        lora_rank: Rank of low-rank adapters on all linear layers, which are then all that is trained (LoRA, arXiv
+        lora_rank: Rank of low-rank adapters beside linear layers, which are then all that is trained (LoRA, arXiv
             2106.09685); 0 trains the weights themselves.
+        lora_targets: Regular expression of the full names of the layers that get adapters; None is the family's own
+            (see `retain.finetune.adapters`).
         lora_alpha: The adapters' scale times their rank: W + (lora_alpha / lora_rank) B A.
+        stats: Whose normalization the result has. `base` keeps the two mergeable; `data` measures the demonstrations.
         keep_every: Steps between copies of the policy that are kept beside the result; 0 keeps none.
         seed: Decides every batch and every noise.
         save_every: Steps between saves of the state that --resume continues from.
@@ -34,6 +44,8 @@ class TrainingConfig:
 
     steps: int = 300
     batch_size: int = 64
+    accumulate: int = 1
+    precision: Precision = "float32"
     lr: float = 1e-4
     warmup: int = 20
     weight_decay: float = 1e-4
@@ -42,10 +54,12 @@ class TrainingConfig:
     jitter: float = 0.1
     early_share: float = 0.0
     insulate: bool = False
-    freeze: tuple[str, ...] = ()
+    freeze: tuple[str, ...] | None = None
     l2_sp: float = 0.0
     lora_rank: int = 0
     lora_alpha: float = 16.0
+    lora_targets: str | None = None
+    stats: Statistics = "base"
     keep_every: int = 0
     seed: int = 0
     save_every: int = 250
@@ -56,7 +70,7 @@ class TrainingConfig:
         Raises:
             TrainingError: One of them is impossible.
         """
-        for name in ("steps", "batch_size", "save_every"):
+        for name in ("steps", "batch_size", "accumulate", "save_every"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} is {getattr(self, name)}, expected 1 or more")
         for name in ("lr", "clip", "lora_alpha"):
@@ -69,6 +83,16 @@ class TrainingConfig:
             raise TrainingError(f"early_share is {self.early_share}, expected 0 to 1")
         if not 0 <= self.ema < 1:
             raise TrainingError(f"ema is {self.ema}, expected at least 0 and less than 1")
+        for name, known in (("precision", get_args(Precision)), ("stats", get_args(Statistics))):
+            if getattr(self, name) not in known:
+                raise TrainingError(f"{name} is {getattr(self, name)}, expected {' or '.join(known)}")
+        if self.batch_size % self.accumulate:
+            raise TrainingError(
+                f"a batch of {self.batch_size} cannot be computed in {self.accumulate} equal turns; change --batch-size"
+                " or --accumulate"
+            )
+        if self.lora_targets is not None and not self.lora_rank:
+            raise TrainingError("found lora_targets but no lora_rank; give --lora-rank too")
         if self.lora_rank and self.freeze:
             raise TrainingError(
                 f"found lora_rank {self.lora_rank} and freeze {', '.join(self.freeze)}; adapters freeze everything else"

@@ -1,24 +1,26 @@
 """The running mean of the weights, which is what training hands over."""
 
+from collections.abc import Mapping
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class WeightAverage:
-    """mean <- decay mean + (1 - decay) weights, over every tensor of the state dict.
+    """mean <- decay mean + (1 - decay) weights, over what is trained.
 
     Args:
-        network: Its present weights start the mean.
+        weights: By name; their present values start the mean.
 
     Attributes:
-        tensors: The mean, by the names of the state dict.
+        tensors: The mean, by the same names.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        self.tensors: dict[str, Tensor] = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self._weights = list(weights.values())
+        self.tensors: dict[str, Tensor] = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
     @torch.no_grad()
-    def update(self, network: nn.Module, decay: float) -> None:
-        """Take the network's present weights into the mean."""
-        weights = network.state_dict()
-        torch._foreach_lerp_(list(self.tensors.values()), [weights[name] for name in self.tensors], 1 - decay)
+    def update(self, decay: float) -> None:
+        """Take the present weights into the mean."""
+        torch._foreach_lerp_(list(self.tensors.values()), self._weights, 1 - decay)

@@ -9,18 +9,22 @@ OUT/training/resume.safetensors
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retain.errors import TrainingError
-from retain.finetune.batches import BatchSampler, Source
-from retain.finetune.chunks import read_frames
+from retain.finetune.batches import BatchSampler
 from retain.finetune.configuration import TrainingConfig
+from retain.finetune.equipment import Equipment
+from retain.finetune.journal import StepLog
+from retain.finetune.mixture import CoData, open_mixture
+from retain.finetune.processes import Processes, join_processes
+from retain.finetune.renames import Renames
 from retain.finetune.scratch import scratch_policy
-from retain.finetune.statistics import statistics_warnings
-from retain.finetune.trainer import StepLog, train
+from retain.finetune.statistics import adopt_statistics, statistics_warnings
+from retain.finetune.trainer import train
 from retain.policy.compact.configuration import CompactConfig
 from retain.policy.directory import load_policy, save_policy
 
@@ -29,19 +33,7 @@ if TYPE_CHECKING:
     from retain.policy.base import Policy
 
 FOLDER = "training"
-
-
-@dataclass(frozen=True)
-class CoData:
-    """Data that is mixed into every batch: the base's own, so that less is forgotten, or that of earlier skills.
-
-    Attributes:
-        dataset: The data.
-        ratio: Its share of every batch, above 0 and below 1.
-    """
-
-    dataset: "Dataset"
-    ratio: float
+_DEFAULTS: dict[str, Any] = {**asdict(TrainingConfig()), "renames": [], "preset": None, "processes": 1}
 
 
 @dataclass(frozen=True)
@@ -52,11 +44,15 @@ class Start:
         base: A policy directory or name, None to start from random weights.
         data: What is to be learned.
         co_data: What is mixed in so as not to be forgotten.
+        renames: The datasets' names where they are not the policy's.
+        preset: The name of the settings that were taken, to be told in the record; None for settings of one's own.
     """
 
     base: str | None
     data: "Dataset"
     co_data: tuple[CoData, ...] = ()
+    renames: Renames = field(default_factory=Renames)
+    preset: str | None = None
 
 
 def run_training(
@@ -66,7 +62,7 @@ def run_training(
     *,
     resume: bool = False,
     force: bool = False,
-    device: str = "cpu",
+    equipment: Equipment | None = None,
     say: Callable[[str], None] = print,
     warn: Callable[[str], None] = print,
     on_step: Callable[[StepLog], None] = lambda _: None,
@@ -76,49 +72,93 @@ def run_training(
     Args:
         start: Base and data.
         config: How.
-        output: Result; see the module.
+        output: Result; see the module. Several processes must all see it.
         resume: Continue the run that was interrupted in `output`.
         force: Replace what is in `output`; an old policy there stays until the new one is complete.
-        device: Where to train.
+        equipment: What to work with.
         say: Takes facts worth reading.
         warn: Takes what the user should look into.
         on_step: Called after every step.
+
+    Returns:
+        The result; where weights are sharded over several processes, only the first one's is.
 
     Raises:
         TrainingError: The output exists, or there is nothing to resume, or it was asked for differently.
         DatasetError: The data do not fit the policy.
         PolicyError: The base is not a policy.
     """
-    folder = output / FOLDER
-    _claim(output, _asked(start, config), resume=resume, force=force)
+    equipment = equipment or Equipment()
+    processes = join_processes(equipment.device)
+    if processes.rank:
+        say = warn = on_step = _nothing
+    else:
+        _claim(output, _asked(start, config, processes), resume=resume, force=force)
+    processes.wait()
+    policy: Policy
     if start.base is None:
-        policy: Policy
-        policy, frames = scratch_policy(start.data, CompactConfig(), config.seed)
+        policy = scratch_policy(start.data, CompactConfig(), config.seed, pictures=False)[0]
         say(f"normalization: from {start.data.path}")
     else:
-        policy = load_policy(start.base, device)
-        frames = read_frames(start.data, policy.spec)
-        say(f"normalization: that of {start.base}, always, so that the two can be merged")
-        for sentence in statistics_warnings(frames, policy.spec):
+        policy = load_policy(start.base)
+    mixture = open_mixture(start.data, start.co_data, policy, equipment, start.renames)
+    if start.base is not None and config.stats == "data":
+        adopt_statistics(policy, [source.frames for source in mixture.sources])
+        warn(f"normalization: that of the data; the result cannot be merged with {start.base}, leave out --stats data")
+    elif start.base is not None:
+        say(f"normalization: that of {start.base}, so that the two can be merged")
+        for sentence in statistics_warnings(mixture.task.frames, policy.spec):
             warn(sentence)
-    parameters = sum(parameter.numel() for parameter in policy.parameters())
-    say(f"{parameters} parameters, {len(frames)} frames of {len(frames.tasks)} instructions, {config.steps} steps")
-    co_training = [
-        (Source.encode(read_frames(one.dataset, policy.spec), policy.tokenizer), one.ratio) for one in start.co_data
-    ]
-    batches = BatchSampler(policy.spec, config, Source.encode(frames, policy.tokenizer), co_training)
-    trained = train(policy.to(device), batches, config, folder, resume=resume, on_step=on_step)
-    save_policy(trained, output, force=True)
+    batches = BatchSampler(policy.spec, config, mixture.task, mixture.co_training)
+    for sentence in _facts(policy, batches, processes, config):
+        say(sentence)
+    trained = train(
+        policy.to(processes.device),
+        batches,
+        config,
+        output / FOLDER,
+        resume=resume,
+        on_step=on_step,
+        equipment=mixture.equipment,
+        processes=processes,
+    )
+    if processes.rank == 0:
+        save_policy(trained, output, force=True)
+    processes.wait()
     return trained
 
 
-def _asked(start: Start, config: TrainingConfig) -> dict[str, object]:
+def _nothing(_: object) -> None:
+    pass
+
+
+def _facts(policy: "Policy", batches: BatchSampler, processes: Processes, config: TrainingConfig) -> Iterator[str]:
+    task = batches.shares[0][0].frames
+    parameters = sum(parameter.numel() for parameter in policy.parameters())
+    yield f"{parameters} parameters, {len(task)} frames of {len(task.tasks)} instructions, {config.steps} steps"
+    if processes.count > 1 or config.accumulate > 1:
+        shards = processes.count * config.accumulate
+        yield (
+            f"a batch of {config.batch_size}: {processes.count} processes, {config.accumulate} turns each,"
+            f" {config.batch_size // shards} observations a turn"
+        )
+
+
+def _asked(start: Start, config: TrainingConfig, processes: Processes) -> dict[str, Any]:
     co_data = [[str(one.dataset.path), one.ratio] for one in start.co_data]
     settings = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
-    return {"base": start.base, "data": str(start.data.path), "co_data": co_data, **settings}
+    return {
+        "base": start.base,
+        "data": str(start.data.path),
+        "co_data": co_data,
+        "renames": [list(pair) for pair in start.renames.pairs],
+        "preset": start.preset,
+        "processes": processes.count,
+        **settings,
+    }
 
 
-def _claim(output: Path, asked: dict[str, object], *, resume: bool, force: bool) -> None:
+def _claim(output: Path, asked: dict[str, Any], *, resume: bool, force: bool) -> None:
     """Make sure that the folder belongs to the run that is asked for."""
     path = output / FOLDER / "config.json"
     if resume:
@@ -127,7 +167,8 @@ def _claim(output: Path, asked: dict[str, object], *, resume: bool, force: bool)
         except (OSError, ValueError) as error:
             raise TrainingError(f"{output} holds no run to resume ({error}); start without --resume") from error
         for name, value in asked.items():
-            if before.get(name) != value:
+            # What earlier versions did not have was at its default.
+            if before.get(name, _DEFAULTS.get(name)) != value:
                 raise TrainingError(
                     f"{output} was started with {name} {before.get(name)}, now it is {value}; "
                     f"resume with the same, or start again with --force"

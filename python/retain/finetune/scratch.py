@@ -25,7 +25,9 @@ MAX_TOKENS = 16
 MAX_TRAINED_DELAY = 6
 
 
-def scratch_policy(dataset: "Dataset", config: CompactConfig, seed: int) -> tuple[CompactPolicy, "Frames"]:
+def scratch_policy(
+    dataset: "Dataset", config: CompactConfig, seed: int, *, pictures: bool = True
+) -> tuple[CompactPolicy, "Frames"]:
     """Build an untrained policy for a dataset.
 
     A channel whose recorded action takes no more than two values is a switch: absolute, held over its row, unit 1. All
@@ -36,6 +38,7 @@ def scratch_policy(dataset: "Dataset", config: CompactConfig, seed: int) -> tupl
         dataset: Gives cameras, channels, rate, statistics and the words to know.
         config: The sizes of the network.
         seed: Draws the weights.
+        pictures: Whether to decode all pictures, which the statistics do not need.
 
     Returns:
         The policy and the dataset's frames, which had to be read for the statistics.
@@ -71,7 +74,7 @@ def scratch_policy(dataset: "Dataset", config: CompactConfig, seed: int) -> tupl
         max_trained_delay=MAX_TRAINED_DELAY,
         normalization=Normalization(_identity(len(state_names)), _identity(len(action_names))),
     )
-    frames = read_frames(dataset, spec)
+    frames = read_frames(dataset, spec, pictures=pictures)
     statistics = Normalization(Affine.from_samples(frames.state), Affine.from_samples(relative_rows(frames, spec)))
     spec = PolicySpec(**{**vars(spec), "normalization": statistics})
     tokenizer = train_tokenizer(frames.tasks, vocabulary=config.vocabulary, max_tokens=spec.max_tokens)

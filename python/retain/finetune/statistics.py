@@ -1,10 +1,17 @@
-"""Whether data fits the statistics of the policy that is finetuned on it; those statistics are never changed."""
+"""Whether data fits the statistics of the policy that is finetuned on it, and new ones where that is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retain.finetune.chunks import Frames, relative_rows
-from retain.policy.normalization import Affine, FloatArray
+from retain.policy.normalization import Affine, FloatArray, Normalization
 from retain.policy.spec import PolicySpec
+
+if TYPE_CHECKING:
+    from retain.policy.base import Policy
 
 FAR = 6.0
 """A normalized value beyond this is nothing the base has seen: 6 standard deviations of its own data."""
@@ -23,6 +30,17 @@ def statistics_warnings(frames: Frames, spec: PolicySpec) -> list[str]:
         *_far(frames.state, spec.normalization.state, state_names),
         *_far(relative_rows(frames, spec), spec.normalization.action, action_names),
     ]
+
+
+def adopt_statistics(policy: "Policy", data: Sequence[Frames]) -> None:
+    """Give a policy the mean and standard deviation of data as its units, every frame counted once, in place.
+
+    Its weights then speak in units that are not the base's, so the two cannot be merged; `retain merge` refuses it.
+    """
+    spec = policy.spec
+    state = Affine.from_samples(np.concatenate([frames.state for frames in data]))
+    action = Affine.from_samples(np.concatenate([relative_rows(frames, spec) for frames in data]))
+    policy.spec = replace(spec, normalization=Normalization(state, action))
 
 
 def _far(values: FloatArray, affine: Affine, names: list[str]) -> list[str]:

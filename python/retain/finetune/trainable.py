@@ -1,45 +1,49 @@
-"""What of a policy is trained: all of it, some of its parts, or low-rank adapters that are folded in again."""
+"""What of a policy is trained: all of it, some of its components, or low-rank adapters that are folded in again."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
-from retain.errors import TrainingError, require
+from retain.errors import TrainingError
+from retain.finetune.adapters import add_adapters, fold_adapters
 from retain.finetune.configuration import TrainingConfig
+from retain.merge.families import detect_family
+from retain.merge.partition import make_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from retain.policy.base import Policy
+
+FROZEN: Mapping[str, tuple[str, ...]] = {"smolvla": ("vision", "language")}
+"""Family → components that its own finetuning freezes: SmolVLA trains its action expert alone (arXiv 2506.01844, and
+LeRobot's `freeze_vision_encoder` and `train_expert_only`); π0, π0.5 and ACT train everything."""
 
 
 def restrict(policy: "Policy", config: TrainingConfig) -> None:
-    """Freeze what is not to be trained, or put adapters beside the linear layers, in place.
-
-    Adapters begin with B = 0, so the network computes what it did; A is drawn from the run's seed.
+    """Freeze what is not to be trained, or put adapters beside linear layers, in place.
 
     Raises:
-        TrainingError: A part to freeze does not exist, or nothing would be left to train.
+        TrainingError: A component to freeze does not exist, or nothing would be left to train.
         MissingExtraError: Adapters are asked for and peft is not installed.
     """
     if config.lora_rank:
-        peft = require("peft", extra="lora")
-        linear = [name for name, module in policy.named_modules() if isinstance(module, nn.Linear)]
-        adapters = peft.LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=linear)
-        for parameter in policy.parameters():
-            parameter.requires_grad_(False)
-        torch.manual_seed(config.seed)
-        peft.inject_adapter_in_model(adapters, policy)
+        add_adapters(policy, config)
         return
-    parts = dict(policy.named_children())
-    for name in config.freeze:
-        if name not in parts:
-            raise TrainingError(f"the policy has no part {name!r} to freeze; its parts: {', '.join(parts)}")
-        parts[name].requires_grad_(False)
+    frozen = FROZEN.get(policy.spec.family, ()) if config.freeze is None else config.freeze
+    if not frozen:
+        return
+    names = [name for name, _ in policy.named_parameters()]
+    partition = make_partition(names, detect_family({"type": policy.spec.family}, names))
+    for component in frozen:
+        if component not in partition.components:
+            parts = ", ".join(partition.components)
+            raise TrainingError(f"the policy has no part {component!r} to freeze; its parts: {parts}")
+    for name, parameter in policy.named_parameters():
+        if partition.component_of[name] in frozen:
+            parameter.requires_grad_(False)
     if not trained(policy):
-        raise TrainingError(f"freezing {', '.join(config.freeze)} leaves nothing to train; leave one out")
+        raise TrainingError(f"freezing {', '.join(frozen)} leaves nothing to train; leave one out")
 
 
 def trained(policy: "Policy") -> dict[str, nn.Parameter]:
@@ -47,12 +51,14 @@ def trained(policy: "Policy") -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in policy.named_parameters() if parameter.requires_grad}
 
 
-def finished(policy: "Policy", weights: "Mapping[str, Tensor]") -> "Policy":
-    """A copy of the policy with these weights and no adapters, in eval mode: W + s B A, computed once, in float32."""
+def finished(policy: "Policy", weights: Mapping[str, Tensor]) -> "Policy":
+    """A copy of the policy with these weights instead of its own and no adapters, in eval mode.
+
+    Args:
+        policy: What was trained; it stays as it is.
+        weights: By the names of its state dict; what is not among them stays as it is.
+    """
     done = deepcopy(policy)
-    done.load_state_dict(weights)
-    adapted = [(name, module) for name, module in done.named_modules() if hasattr(module, "lora_A")]
-    for name, module in adapted:
-        module.merge()
-        done.set_submodule(name, module.get_base_layer())
+    done.load_state_dict({**done.state_dict(), **weights})
+    fold_adapters(done)
     return done.requires_grad_(True).eval()

@@ -1,49 +1,34 @@
 """The training loop: AdamW under a cosine, a running mean of the weights, and a state that survives being killed."""
 
-import json
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
-from types import FrameType
 
 import torch
+from torch import Tensor
 
 from retain.errors import TrainingError
 from retain.finetune.batches import BatchSampler
 from retain.finetune.configuration import TrainingConfig
 from retain.finetune.ema import WeightAverage
-from retain.finetune.resume import load_state, save_state
+from retain.finetune.equipment import Equipment
+from retain.finetune.interruption import interruption
+from retain.finetune.journal import StepLog, open_journals
+from retain.finetune.loading import Portion, read_ahead
+from retain.finetune.objective import Objective
+from retain.finetune.processes import Alone, Processes, whole
+from retain.finetune.resume import checksum, load_state, save_state
 from retain.finetune.schedule import ema_decay, learning_rate
 from retain.finetune.trainable import finished, restrict, trained
 from retain.policy.base import Policy
 from retain.policy.directory import save_policy
 
-LOG = "log.jsonl"
 NOISE_STREAM = 0x9E3779B9
 """Keeps the seeds of the loss's noise apart from one another from run seed to run seed."""
-
-
-@dataclass(frozen=True)
-class StepLog:
-    """One line of the log.
-
-    Attributes:
-        step: Steps done.
-        loss: Flow-matching loss of this step's batch.
-        lr: Learning rate of this step.
-        grad_norm: Norm of the gradient before clipping.
-        seconds: Wall time since this process began training.
-    """
-
-    step: int
-    loss: float
-    lr: float
-    grad_norm: float
-    seconds: float
+SHARD_STREAM = 0xD1B54A32D192ED03
+"""The same from shard to shard of a batch."""
 
 
 def train(
@@ -54,60 +39,100 @@ def train(
     *,
     resume: bool = False,
     on_step: Callable[[StepLog], None] = lambda _: None,
+    equipment: Equipment | None = None,
+    processes: Processes | None = None,
 ) -> Policy:
     """Train, and return a policy that holds the running mean of the weights, in eval mode.
 
     Args:
-        policy: The start; it is changed on the way.
+        policy: The start, on the device of this process; it is changed on the way.
         batches: Step to batch.
         config: How.
         folder: Exists; gets log.jsonl, the state to resume from, and the copies that are kept on the way.
         resume: Continue from the state in the folder.
         on_step: Called after every step.
+        equipment: What to work with.
+        processes: This process and those that train with it; None for this one alone.
 
     Raises:
         TrainingError: The loss or a gradient is not finite, there is nothing to resume from, or nothing to train.
+        PolicyError: The policy has no gradient checkpointing and it is asked for.
         KeyboardInterrupt: Ctrl-C, after the step was finished and the state saved.
     """
+    equipment = equipment or Equipment(device=str(policy.device))
+    processes = processes or Alone(equipment.device)
     restrict(policy, config)
-    parameters = list(trained(policy).values())
+    policy.gradient_checkpointing(equipment.gradient_checkpointing)
+    frozen = checksum(policy)
+    # A sharded network cannot be copied: what is handed over is filled into a copy from before.
+    whole_policy = deepcopy(policy).cpu() if processes.sharded and processes.rank == 0 else policy
+    optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+        trained(policy).values(), config.lr, weight_decay=config.weight_decay, foreach=True
+    )
+    objective, optimizer = processes.prepare(Objective(policy, config), optimizer)
+    weights = trained(policy)
+    parameters = list(weights.values())
     start = [parameter.detach().clone() for parameter in parameters] if config.l2_sp else []
-    optimizer = torch.optim.AdamW(parameters, config.lr, weight_decay=config.weight_decay, foreach=True)
-    mean = WeightAverage(policy)
-    first = load_state(folder, policy, mean, optimizer) if resume else 0
-    policy.train()
+    mean = WeightAverage(weights)
+    first = load_state(folder, policy, mean, optimizer, frozen=frozen) if resume else 0
+    portion = Portion(processes.rank, processes.count, config.accumulate)
+    shards = read_ahead(batches, portion, first, config.steps, equipment.workers or 0)
+    objective.train()
     generator = torch.Generator()
+
+    def backward(step: int, turn: int) -> Tensor:
+        """This process's part of the loss of a step, after its gradient was added."""
+        generator.manual_seed((config.seed * NOISE_STREAM + step + portion.shard(turn) * SHARD_STREAM) % (1 << 63))
+        loss: Tensor = objective(next(shards).to(policy.device), generator) / config.accumulate
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def save(step: int) -> None:
+        save_state(folder, step, policy, mean, optimizer, frozen=frozen, processes=processes)
+
+    def result() -> Policy:
+        averaged = {name: whole(tensor) for name, tensor in mean.tensors.items()}
+        return finished(whole_policy, averaged) if processes.rank == 0 or not processes.sharded else policy
+
     started = time.monotonic()
-    with _log(folder / LOG, keep=first) as write, _interruption() as interrupted:
+    journals = open_journals(folder, first, equipment.log, vars(config), silent=processes.rank != 0)
+    with journals as write, interruption() as interrupted:
         for step in range(first, config.steps):
             rate = learning_rate(step, peak=config.lr, warmup=config.warmup, steps=config.steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            generator.manual_seed(config.seed * NOISE_STREAM + step)
-            loss = policy.loss(batches(step, policy.device), generator, insulate=config.insulate)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = torch.zeros((), device=policy.device)
+            with processes.apart(objective):
+                for turn in range(config.accumulate - 1):
+                    loss += backward(step, turn)
+            loss += backward(step, config.accumulate - 1)
             if config.l2_sp:
                 _pull(parameters, start, config.l2_sp)
-            norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.clip, foreach=True))
-            if not (math.isfinite(loss.item()) and math.isfinite(norm)):
+            norm = whole(torch.nn.utils.clip_grad_norm_(parameters, config.clip, foreach=True)).item()
+            # One process is told to stop a moment before another; all stop after the same step.
+            asked = torch.tensor(float(interrupted()), device=policy.device)
+            total, stopping = processes.mean(torch.stack([loss, asked])).tolist()
+            if not (math.isfinite(total) and math.isfinite(norm)):
                 raise TrainingError(
-                    f"the loss is {loss.item()} and its gradient {norm} at step {step + 1}; lower --lr, "
+                    f"the loss is {total} and its gradient {norm} at step {step + 1}; lower --lr, "
                     f"and look at the data with `retain inspect` (the state of the last save is kept)"
                 )
             optimizer.step()
-            mean.update(policy, ema_decay(step, config.ema))
+            mean.update(ema_decay(step, config.ema))
             done = step + 1
-            line = StepLog(done, loss.item(), rate, norm, time.monotonic() - started)
+            line = StepLog(done, total, rate, norm, time.monotonic() - started)
             write(line)
             on_step(line)
-            if done % config.save_every == 0 or done == config.steps or interrupted():
-                save_state(folder, done, policy, mean, optimizer)
+            if done % config.save_every == 0 or done == config.steps or stopping:
+                save(done)
             if config.keep_every and done % config.keep_every == 0:
-                save_policy(finished(policy, mean.tensors), folder / kept(done), force=True)
-            if interrupted() and done < config.steps:
+                copy = result()
+                if processes.rank == 0:
+                    save_policy(copy, folder / kept(done), force=True)
+            if stopping and done < config.steps:
                 raise KeyboardInterrupt
-    return finished(policy, mean.tensors)
+    return result()
 
 
 def kept(step: int) -> str:
@@ -116,43 +141,8 @@ def kept(step: int) -> str:
 
 
 @torch.no_grad()
-def _pull(parameters: list[torch.nn.Parameter], start: list[torch.Tensor], strength: float) -> None:
+def _pull(parameters: list[torch.nn.Parameter], start: list[Tensor], strength: float) -> None:
     """Add the gradient of λ/2 ‖θ − θ_start‖² (L2-SP)."""
     for parameter, origin in zip(parameters, start, strict=True):
         if parameter.grad is not None:
             parameter.grad.add_(parameter - origin, alpha=strength)
-
-
-@contextmanager
-def _log(path: Path, keep: int) -> Iterator[Callable[[StepLog], None]]:
-    """A jsonl file that begins with the first `keep` steps of the run that is being continued."""
-    kept: list[str] = []
-    if keep and path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines()[:keep]
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= keep]
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in kept)
-
-        def write(line: StepLog) -> None:
-            file.write(json.dumps(vars(line)) + "\n")
-            file.flush()
-
-        yield write
-
-
-@contextmanager
-def _interruption() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C into a question, so that no step is cut in half. A second Ctrl-C stops at once."""
-    asked = False
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -7,7 +7,8 @@ import torch
 from retain.errors import TrainingError
 from retain.finetune.batches import BatchSampler, Source
 from retain.finetune.configuration import TrainingConfig
-from retain.finetune.run import CoData, Start, run_training
+from retain.finetune.mixture import CoData
+from retain.finetune.run import Start, run_training
 from retain.finetune.scratch import scratch_policy
 from retain.finetune.trainable import finished, restrict, trained
 from retain.policy import load_policy, save_policy

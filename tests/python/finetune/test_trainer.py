@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 from retain.errors import TrainingError
-from retain.finetune.batches import BatchSampler, Source, jitter
+from retain.finetune.batches import BatchSampler, Source
 from retain.finetune.chunks import read_frames
 from retain.finetune.configuration import TrainingConfig
+from retain.finetune.light import Light
 from retain.finetune.run import Start, run_training
 from retain.finetune.schedule import ema_decay, learning_rate
 from retain.finetune.scratch import scratch_policy
@@ -79,6 +80,7 @@ import sys, torch
 from pathlib import Path
 from retain.data import Dataset
 from retain.finetune.configuration import TrainingConfig
+from retain.finetune.light import Light
 from retain.finetune.run import Start, run_training
 torch.set_num_threads(1)
 base, data, output = sys.argv[1:]
@@ -191,14 +193,13 @@ def test_the_rate_rises_then_falls_and_the_mean_forgets_its_start():
     assert ema_decay(10_000, 0.99) == 0.99
 
 
-def test_jitter_changes_light_not_shape():
+def test_other_light_changes_brightness_not_shape():
     rng = np.random.default_rng(0)
     images = np.full((50, 2, 2, 3), 100, np.uint8)
-    lit = jitter(images, 0.1, rng)
+    lit = Light.draw(50, 0.1, rng).on(images, np.arange(50))
     assert lit.dtype == np.uint8
     assert (lit == lit[:, :1, :1]).all()
     assert 3 < lit.mean((1, 2, 3)).std() < 20
-    assert (jitter(images, 0.0, rng) == images).all()
 
 
 @pytest.mark.parametrize("change", [{"steps": 0}, {"lr": 0.0}, {"ema": 1.0}, {"l2_sp": -0.1}, {"warmup": -1}])
