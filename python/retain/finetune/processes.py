@@ -90,11 +90,12 @@ class Accelerated:
                 f"accelerate was given mixed precision {os.environ['ACCELERATE_MIXED_PRECISION']}; leave that to"
                 " retain finetune --precision bf16"
             )
-        # Policies store tensors that their loss does not read, such as a language model's head.
-        unused = accelerate.DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
+        # Policies store tensors that their loss does not read, such as a language model's head. (A static graph would
+        # do too and save a walk through it, but fails where gradients are accumulated.)
+        unread = accelerate.DistributedDataParallelKwargs(find_unused_parameters=True)
         # Precision is the objective's, the same for one process and for several.
         self._accelerator: Any = accelerate.Accelerator(
-            cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unused]
+            cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unread]
         )
         kind = str(self._accelerator.distributed_type.value)
         self.sharded = kind == "FSDP"
