@@ -32,7 +32,7 @@ $(VENV)/packages.stamp: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/extension.stamp: $(VENV)/packages.stamp $(CXX_SOURCES)
-	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[train,export,sim,viz,flight,live,lora,ray,sweep,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[train,export,sim,viz,flight,live,lora,multi,tensorboard,ray,sweep,dev]'
 	@touch $@
 
 CONFIGURE = $(BIN)/cmake -S . -G Ninja -DRETAIN_PYTHON=OFF -DRETAIN_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python

@@ -99,7 +99,7 @@ def _pretrain(one: Pretraining, dataset: Path) -> str:
     policy: Any = CompactPolicy(shipped.spec, shipped.config, shipped.tokenizer)
     data = Dataset(dataset)
     frames = _of_skills(read_frames(data, policy.spec), {words for skill in one.skills for words in _said(skill)})
-    source = Source.encode(frames, policy.tokenizer)
+    source = Source.encode(frames, policy)
     for name, config in (("ground", GROUNDING), ("act", ACTING)):
         folder = one.path.parent / f"{one.path.name}-training" / name
         finished = folder / "policy"

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from tokenizers import Tokenizer
 
 from retain.errors import TrainingError
 from retain.finetune.chunks import Frames
 from retain.finetune.configuration import TrainingConfig
 from retain.finetune.light import Light
-from retain.policy.base import Batch
+from retain.policy.base import Batch, Policy
 from retain.policy.spec import PolicySpec
-from retain.policy.tokenization import tokenize
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,10 @@ class Source:
     mask: npt.NDArray[np.bool_]
 
     @classmethod
-    def encode(cls, frames: Frames, tokenizer: Tokenizer) -> "Source":
-        """Encode every instruction once."""
-        return cls(frames, *tokenize(tokenizer, frames.tasks))
+    def encode(cls, frames: Frames, policy: Policy) -> "Source":
+        """Encode every instruction once, as the policy does."""
+        tokens, mask = policy.encode(frames.tasks)
+        return cls(frames, tokens.cpu().numpy(), mask.cpu().numpy())
 
 
 @dataclass(frozen=True)

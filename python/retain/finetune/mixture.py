@@ -72,7 +72,7 @@ def open_mixture(
         # What does not fit as a whole gets an even part of what is left.
         images, taken = open_pictures(dataset, policy.spec, left, left // (len(order) - place), renames=renames)
         left -= taken
-        sources[index] = Source.encode(replace(frames, images=images), policy.tokenizer)
+        sources[index] = Source.encode(replace(frames, images=images), policy)
     decoding = any(isinstance(images, DecodedPictures) for one in sources.values() for images in one.frames.images)
     workers = equipment.workers if equipment.workers is not None else READERS * decoding
     co_training = [(sources[1 + index], one.ratio) for index, one in enumerate(co_data)]

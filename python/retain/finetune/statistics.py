@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retain.data.statistics import vector_statistics
 from retain.finetune.chunks import Frames, relative_rows
+from retain.policy.configuration_file import ACTION, STATE
+from retain.policy.lerobot.restate import spec_of, with_statistics
 from retain.policy.normalization import Affine, FloatArray, Normalization
 from retain.policy.spec import PolicySpec
 
@@ -33,14 +36,19 @@ def statistics_warnings(frames: Frames, spec: PolicySpec) -> list[str]:
 
 
 def adopt_statistics(policy: "Policy", data: Sequence[Frames]) -> None:
-    """Give a policy the mean and standard deviation of data as its units, every frame counted once, in place.
+    """Give a policy the statistics of data as its units, every frame counted once, in place.
 
     Its weights then speak in units that are not the base's, so the two cannot be merged; `retain merge` refuses it.
     """
     spec = policy.spec
-    state = Affine.from_samples(np.concatenate([frames.state for frames in data]))
-    action = Affine.from_samples(np.concatenate([relative_rows(frames, spec) for frames in data]))
-    policy.spec = replace(spec, normalization=Normalization(state, action))
+    state = np.concatenate([frames.state for frames in data])
+    action = np.concatenate([relative_rows(frames, spec) for frames in data])
+    if policy.sidecars:
+        found = {STATE: vector_statistics(state), ACTION: vector_statistics(action)}
+        policy.sidecars = with_statistics(policy.sidecars, found)
+        policy.spec = spec_of(policy.sidecars)
+        return
+    policy.spec = replace(spec, normalization=Normalization(Affine.from_samples(state), Affine.from_samples(action)))
 
 
 def _far(values: FloatArray, affine: Affine, names: list[str]) -> list[str]:

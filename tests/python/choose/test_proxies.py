@@ -34,7 +34,7 @@ def world(tmp_path_factory):
     save_policy(policy.eval(), folder / "base")
     config = TrainingConfig(steps=20, batch_size=8, lr=3e-3, warmup=2, ema=0.5)
     (folder / "training").mkdir()
-    sampler = BatchSampler(policy.spec, config, Source.encode(frames, policy.tokenizer))
+    sampler = BatchSampler(policy.spec, config, Source.encode(frames, policy))
     save_policy(train(policy, sampler, config, folder / "training"), folder / "finetuned")
     return folder
 

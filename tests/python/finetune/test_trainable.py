@@ -102,7 +102,7 @@ def test_folding_adapters_in_changes_no_prediction(base, dataset, config):
         for parameter in trained(policy).values():
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
     frames = scratch_policy(dataset, policy.config, seed=0)[1]
-    batch = BatchSampler(policy.spec, config, Source.encode(frames, policy.tokenizer))(0, torch.device("cpu"))
+    batch = BatchSampler(policy.spec, config, Source.encode(frames, policy))(0, torch.device("cpu"))
     plain = finished(policy, policy.state_dict())
     assert plain.state_dict().keys() == load_policy(base).state_dict().keys()
     losses = [float(one.eval().loss(batch, torch.Generator().manual_seed(1)).detach()) for one in (policy, plain)]

@@ -163,7 +163,7 @@ def test_co_training_data_fill_their_share_of_every_batch(dataset, sizes, config
         image[:] = 255
     for image in frames.images:
         image[:] = 0
-    sources = [Source.encode(part, policy.tokenizer) for part in (frames, bright)]
+    sources = [Source.encode(part, policy) for part in (frames, bright)]
     settings = replace(config, batch_size=8, jitter=0.0)
     task, other = sources
     batches = BatchSampler(policy.spec, settings, task, [(other, 0.25)])
@@ -178,7 +178,7 @@ def test_co_training_data_fill_their_share_of_every_batch(dataset, sizes, config
 def test_training_learns(dataset, sizes, tmp_path):
     policy, frames = scratch_policy(dataset, sizes, seed=0)
     config = TrainingConfig(steps=120, batch_size=16, lr=3e-3, warmup=5, ema=0.9)
-    batches = BatchSampler(policy.spec, config, Source.encode(frames, policy.tokenizer))
+    batches = BatchSampler(policy.spec, config, Source.encode(frames, policy))
     seen = []
     train(policy, batches, config, tmp_path, on_step=lambda line: seen.append(line.loss))
     assert np.mean(seen[-20:]) < 0.8 * np.mean(seen[:20])
