@@ -111,7 +111,7 @@ def language_of(spec: PolicySpec) -> Language | None:
     """How an instruction is read, in the manifest's words."""
     if spec.max_tokens == 0:
         return None
-    return Language(max_tokens=spec.max_tokens, tokenizer=TOKENIZER_FILE, suffix=spec.suffix)
+    return Language(max_tokens=spec.max_tokens, tokenizer=TOKENIZER_FILE, opening=spec.opening, suffix=spec.suffix)
 
 
 def normalization_of(spec: PolicySpec) -> Normalization:

@@ -90,7 +90,7 @@ def instruction_for(policy: "Policy") -> str:
     words = INSTRUCTION.split()
     said = [" ".join(words[:count]) for count in range(len(words), 0, -1)]
     for sentence in (*said, *(words[0][:letters] for letters in range(len(words[0]) - 1, 0, -1))):
-        if 0 < len(unlimited.encode(sentence + policy.spec.suffix).ids) <= policy.spec.max_tokens:
+        if 0 < len(unlimited.encode(policy.spec.sentence(sentence)).ids) <= policy.spec.max_tokens:
             return sentence
     raise ExportError(
         f"the policy reads {policy.spec.max_tokens} tokens and its tokenizer spells even {words[0][0]!r} with more;"

@@ -95,7 +95,7 @@ class Bundle:
         if not text.strip():
             raise BundleError("the instruction is empty; say what to do, as in --task 'push the red block left'")
         limit = language.max_tokens
-        encoding = self._tokenizer.encode(text + language.suffix)
+        encoding = self._tokenizer.encode(language.opening + text + language.suffix)
         count = len(encoding.ids)
         if count > limit:
             raise BundleError(f"the instruction {text!r} has {count} tokens and this policy reads {limit}; shorten it")

@@ -114,6 +114,8 @@ class Language(_Part):
     """File read with the `tokenizers` library."""
     inputs: tuple[Name, Name] = ("tokens", "token_mask")
     """Graph inputs for ids int64[1, max_tokens] and mask bool[1, max_tokens] (true where a token stands)."""
+    opening: str = ""
+    """Put before an instruction before it is tokenized: "Task: " for π0.5."""
     suffix: str = ""
     """Put behind an instruction before it is tokenized: π0 and SmolVLA were trained with a newline there."""
 

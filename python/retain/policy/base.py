@@ -146,7 +146,7 @@ class Policy(nn.Module, ABC):
         if self._tokenizer is None:
             none = torch.zeros(len(instructions), 0, device=self.device)
             return none.long(), none.bool()
-        ids, mask = tokenize(self._tokenizer, [instruction + self.spec.suffix for instruction in instructions])
+        ids, mask = tokenize(self._tokenizer, [self.spec.sentence(instruction) for instruction in instructions])
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
 
     @torch.no_grad()

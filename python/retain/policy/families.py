@@ -58,9 +58,10 @@ def _smolvla(directory: Path, spec: PolicySpec, sizes: Sizes, tokenizer: "Tokeni
 
 def _pi0(directory: Path, spec: PolicySpec, sizes: Sizes, tokenizer: "Tokenizer | None") -> "Policy":
     require("transformers", extra="vla")
-    from retain.policy.pi0 import Pi0Config, Pi0Policy
+    from retain.policy.pi0 import Pi0Config, Pi0Policy, Pi05Policy
 
-    return Pi0Policy(spec, Pi0Config.from_lerobot(sizes), _needed(tokenizer, directory))
+    kind = Pi0Policy if spec.family == "pi0" else Pi05Policy
+    return kind(spec, Pi0Config.from_lerobot(sizes), _needed(tokenizer, directory))
 
 
 def _act(directory: Path, spec: PolicySpec, sizes: Sizes, tokenizer: "Tokenizer | None") -> "Policy":
@@ -79,5 +80,6 @@ _BUILDERS: Mapping[str, Callable[[Path, PolicySpec, Sizes, "Tokenizer | None"], 
     "compact": _compact,
     "smolvla": _smolvla,
     "pi0": _pi0,
+    "pi05": _pi0,
     "act": _act,
 }

@@ -80,7 +80,8 @@ class PolicySpec:
         flow: None for policies that regress the chunk directly.
         max_trained_delay: Largest number of already committed rows that training has shown the policy.
         normalization: The policy's units.
-        suffix: Put behind an instruction before it is tokenized.
+        opening: Put before an instruction, and
+        suffix: behind it, before it is tokenized.
     """
 
     family: str
@@ -94,6 +95,7 @@ class PolicySpec:
     flow: FlowSpec | None
     max_trained_delay: int
     normalization: Normalization
+    opening: str = ""
     suffix: str = ""
 
     def __post_init__(self) -> None:
@@ -123,6 +125,10 @@ class PolicySpec:
         for channel in self.action:
             if channel.mode == "delta" and channel.name not in measured:
                 raise PolicyError(f"action {channel.name} is relative, but the state has no channel of that name")
+
+    def sentence(self, instruction: str) -> str:
+        """An instruction as the tokenizer reads it."""
+        return self.opening + instruction + self.suffix
 
     @property
     def action_width(self) -> int:

@@ -28,18 +28,39 @@ class _Family:
     Attributes:
         flow_steps: Key of the number of Euler steps; None for families that regress.
         tokens: Key of the length of the padded instruction; None for families without language.
-        suffix: What its preprocessor puts behind an instruction.
+        opening: What its preprocessor puts before an instruction, and
+        suffix: what behind.
+        state_tokens: Places of `tokens` that each number of the state takes: its words are put in by the network.
+        other_tokens: Places that what stands behind them takes.
     """
 
     flow_steps: str | None
     tokens: str | None
+    opening: str = ""
     suffix: str = ""
+    state_tokens: int = 0
+    other_tokens: int = 0
+
+    def words(self, document: Mapping[str, Any], state: int) -> int:
+        """Length of the padded instruction."""
+        if self.tokens is None:
+            return 0
+        return int(document[self.tokens]) - self.state_tokens * state - self.other_tokens
 
 
 FAMILIES: Mapping[str, _Family] = {
     "act": _Family(flow_steps=None, tokens=None),
     "smolvla": _Family(flow_steps="num_steps", tokens="tokenizer_max_length", suffix="\n"),
     "pi0": _Family(flow_steps="num_inference_steps", tokens="tokenizer_max_length", suffix="\n"),
+    # A space and three digits for each number, then ";\nAction: " (retain.policy.pi0.state_text).
+    "pi05": _Family(
+        flow_steps="num_inference_steps",
+        tokens="tokenizer_max_length",
+        opening="Task: ",
+        suffix=", State:",
+        state_tokens=4,
+        other_tokens=8,
+    ),
 }
 """The families of LeRobot that run here, by `type`."""
 
@@ -111,13 +132,14 @@ def _spec(directory: Path, document: Mapping[str, Any], family: _Family, descrip
         dt_s=description.dt_s,
         horizon=int(document["chunk_size"]),
         n_action_steps=int(document["n_action_steps"]),
-        max_tokens=0 if family.tokens is None else int(document[family.tokens]),
+        max_tokens=family.words(document, len(description.state)),
         flow=None if steps is None else FlowSpec(steps, width=int(document["max_action_dim"])),
         max_trained_delay=description.max_trained_delay,
         normalization=Normalization(
             state=_affine(normalizer.get(STATE), len(description.state)),
             action=_affine(normalizer.get(ACTION), len(description.action)),
         ),
+        opening=family.opening,
         suffix=family.suffix,
     )
 

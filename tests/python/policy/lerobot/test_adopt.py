@@ -143,7 +143,7 @@ def test_data_of_another_robot_is_refused(smolvla_files: Path, tokenizer: Path, 
 
 def test_a_family_that_does_not_run_here_is_refused(tokenizer: Path, tmp_path: Path) -> None:
     policy = write_lerobot_policy(tmp_path / "policy", type="groot")
-    with pytest.raises(PolicyError, match=r"of the types act, smolvla, pi0.*\(found 'groot'\)"):
+    with pytest.raises(PolicyError, match=r"of the types act, smolvla, pi0, pi05.*\(found 'groot'\)"):
         adopt(policy, tmp_path / "adopted", NAMING, UNITS, tokenizer=tokenizer)
 
 

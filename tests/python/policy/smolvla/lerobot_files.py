@@ -49,7 +49,9 @@ def write_smolvla(policy: SmolVLAPolicy, directory: Path, dtype: torch.dtype = t
     return directory
 
 
-def adopt_smolvla(policy: SmolVLAPolicy, directory: Path, unit: str = "rad", dtype: torch.dtype = torch.float32) -> Path:
+def adopt_smolvla(
+    policy: SmolVLAPolicy, directory: Path, unit: str = "rad", dtype: torch.dtype = torch.float32
+) -> Path:
     """The same, with what LeRobot leaves to the dataset and the Hub written beside it."""
     spec = policy.spec
     naming = Naming(1 / spec.dt_s, *(tuple(channel.name for channel in part) for part in (spec.state, spec.action)))
