@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from retain.cli import console
+from retain.cli import bench_engine, console
 
 NAME = "bench"
 HELP = "Measure this computer, with what it is beside the figures."
@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   retain bench loop
   retain bench loop --rate 1000 --cpu 3 --picture lateness.png
   retain bench loop --segments 450 --seconds 4 --output hour.json      # an hour, on the robot's own computer
+  retain bench engine my.bundle
 
 `retain doctor` says what could be better here. cyclictest: sudo apt install rt-tests"""
 
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--picture", type=Path, metavar="FILE", help="draw the distributions (.png)")
     add("--json", action="store_true", help="print everything as JSON")
     loop.set_defaults(bench=_loop)
+    bench_engine.add(whats)
 
 
 def run(args: argparse.Namespace) -> int:

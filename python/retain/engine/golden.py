@@ -37,10 +37,12 @@ class GoldenReport:
 def compare_golden(engine: core.OnnxRuntimeEngine, case: GoldenCase, flow_steps: int, atol: float) -> GoldenReport:
     """Run a golden case: the prefix, one step with a different flow time in every row, and the whole chunk."""
     feed_prefix(engine, case.prefix_inputs)
-    errors = {name: _error(engine.prefix_output(name), expected) for name, expected in case.prefix_outputs.items()}
+    errors = {
+        name: golden_error(engine.prefix_output(name), expected) for name, expected in case.prefix_outputs.items()
+    }
     if not engine.info.regresses:
-        errors["velocity"] = _error(engine.step(case.x, case.t), case.velocity)
-    errors["chunk"] = _error(integrate(engine, case.noise, flow_steps), case.chunk)
+        errors["velocity"] = golden_error(engine.step(case.x, case.t), case.velocity)
+    errors["chunk"] = golden_error(integrate(engine, case.noise, flow_steps), case.chunk)
     return GoldenReport(errors, atol)
 
 
@@ -71,7 +73,8 @@ def feed_prefix(engine: core.OnnxRuntimeEngine, inputs: dict[str, npt.NDArray[np
     engine.prefix(images, tokens, mask, inputs["state"])
 
 
-def _error(got: npt.NDArray[np.generic], expected: npt.NDArray[np.generic]) -> float:
+def golden_error(got: npt.NDArray[np.generic], expected: npt.NDArray[np.generic]) -> float:
+    """max|got − expected| / max(1, max|expected|); infinite where the shapes differ."""
     if got.shape != expected.shape:
         return float("inf")
     scale = max(1.0, float(np.abs(expected).max()))
