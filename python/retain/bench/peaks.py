@@ -22,10 +22,10 @@ from retain.errors import EngineError
 MIN_BYTES, MAX_BYTES = 1 << 20, 1 << 28
 """A working set is measured between these: smaller ones measure the call, larger ones no other memory."""
 
-_REPEATS = 9
-_MOVED_BYTES = 64 << 20
+_REPEATS = 7
+_MOVED_BYTES = 32 << 20
 """Per repetition: a small working set is passed over often enough for the clock."""
-_GEMM_SIZES = (512, 1024, 2048)
+_GEMM_SIZES = (512, 1024)
 _GEMM_SIZES_GPU = (2048, 4096, 8192)
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
