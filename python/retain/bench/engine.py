@@ -16,7 +16,7 @@ import numpy as np
 from retain.bench.contenders import Contender, survey
 from retain.bench.engine_process import EngineProcess, Opened
 from retain.bench.engine_result import Cost, EngineBench, EngineRun
-from retain.bench.graph_cost import GraphCost, cost_of
+from retain.bench.graph_cost import cost_of
 from retain.bench.machine import machine_facts
 from retain.bench.peaks import Peaks, measure_peaks
 from retain.bundle import Bundle
@@ -117,7 +117,7 @@ def bench_engine(bundle: Bundle, settings: EngineBenchSettings, *, progress: Pro
 def _play(
     bundle: Bundle, turns: Sequence[_Turns], settings: EngineBenchSettings, *, apart: bool, progress: Progress | None
 ) -> None:
-    steps = bundle.manifest.flow.steps
+    steps = bundle.manifest.flow_steps
     with ExitStack() as stack:
         processes = [stack.enter_context(EngineProcess(bundle.path, one.contender, steps)) for one in turns]
         for _ in range(settings.rounds):
@@ -160,12 +160,11 @@ def _run(one: _Turns, cost: Cost | None, peaks: Peaks | None, reference: tuple[f
 
 
 def _cost(bundle: Bundle) -> tuple[Cost | None, str | None]:
-    graphs, steps = bundle.manifest.graphs, bundle.manifest.flow.steps
     try:
-        parts: list[tuple[str, GraphCost, int]] = [("prefix", cost_of(bundle.file(graphs.prefix.file)), 1)]
-        parts.append(("step", cost_of(bundle.file(graphs.step.file)), steps))
+        costs = [cost_of(bundle.file(graph.file)) for graph in bundle.manifest.graphs.all]
     except MissingExtraError as error:
         return None, str(error)
+    parts = zip(("prefix", "step"), costs, (1, bundle.manifest.flow_steps), strict=False)  # no step: it regresses
     return Cost(tuple(parts), _WEIGHT_BYTES), None
 
 

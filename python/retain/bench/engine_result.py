@@ -191,7 +191,7 @@ class EngineBench:
             "what": "one prefix and all flow steps of the golden observation; engines take turns, each in its process",
             "family": manifest.family,
             "weights_sha256": manifest.files[self.bundle.weights.name].sha256,
-            "flow_steps": manifest.flow.steps,
+            "flow_steps": manifest.flow_steps,
             "golden": {"recorded_by": manifest.golden.recorded_by, "atol": self.atol},
             "settings": {"rounds": self.settings.rounds, "seconds": self.settings.seconds, "apart": self.apart},
             "engines": [run.to_json() for run in self.runs],

@@ -33,11 +33,11 @@ class Player(ABC):
 
     @abstractmethod
     def step(self) -> None:
-        """One flow step after the last prefix."""
+        """One flow step after the last prefix; not asked for where the chunk is regressed."""
 
     @abstractmethod
     def chunk(self) -> FloatArray:
-        """Prefix and all flow steps; the normalized chunk, float32[1, H, A]."""
+        """Prefix and all flow steps; the normalized chunk, float32[1, H, W]."""
 
     @abstractmethod
     def errors(self) -> dict[str, float]:
@@ -50,7 +50,7 @@ class CppPlayer(Player):
     def __init__(self, bundle: Bundle, provider: str, threads: int, options: dict[str, str]) -> None:
         self._engine = open_engine(bundle, provider, threads, provider_options=options, golden=False)
         self._case = GoldenCase.load(bundle.file(bundle.manifest.golden.file))
-        self._steps, self._atol = bundle.manifest.flow.steps, bundle.manifest.golden.atol
+        self._steps, self._atol = bundle.manifest.flow_steps, bundle.manifest.golden.atol
         self.description = self._engine.info.description
 
     def prefix(self) -> None:
@@ -83,9 +83,15 @@ class TorchPlayer(Player):
             torch.set_num_threads(threads)
         policy = load_policy(bundle.path).to(device).eval()
         case = GoldenCase.load(bundle.file(bundle.manifest.golden.file))
-        self._case, self._steps, self._torch = case, bundle.manifest.flow.steps, torch
-        self._inputs = {name: self._tensor(array).to(device) for name, array in case.prefix_inputs.items()}
-        self._images = [self._inputs[f"image.{camera.role}"] for camera in policy.spec.cameras]
+        self._case, self._steps, self._torch = case, bundle.manifest.flow_steps, torch
+        inputs = {name: self._tensor(array).to(device) for name, array in case.prefix_inputs.items()}
+        none = torch.zeros(1, 0, device=device)
+        self._inputs = (
+            [inputs[f"image.{camera.role}"] for camera in policy.spec.cameras],
+            inputs.get("tokens", none.long()),
+            inputs.get("token_mask", none.bool()),
+            inputs["state"],
+        )
         self._x, self._t, self._noise = (self._tensor(array).to(device) for array in (case.x, case.t, case.noise))
         self._run_prefix: Callable[..., dict[str, Tensor]] = policy.prefix
         self._run_step: Callable[..., Tensor] = policy.step
@@ -111,7 +117,8 @@ class TorchPlayer(Player):
     def chunk(self) -> FloatArray:
         """As in `Player`."""
         with self._torch.inference_mode():
-            context, x = self._prefix(), self._noise
+            context = self._prefix()
+            x = self._noise if self._steps else context["chunk"]
             for index in range(self._steps):
                 t = self._torch.full(x.shape[:2], index / self._steps, device=x.device)
                 x = x + self._run_step(x, t, context) / self._steps
@@ -122,16 +129,16 @@ class TorchPlayer(Player):
         """As in `Player`."""
         with self._torch.inference_mode():
             context = self._prefix()
-            velocity = self._run_step(self._x, self._t, context)
-        found = {name: tensor.cpu().numpy() for name, tensor in context.items()}
-        errors = {name: golden_error(found[name], array) for name, array in self._case.prefix_outputs.items()}
-        errors["velocity"] = golden_error(velocity.cpu().numpy(), self._case.velocity)
+            found = {name: tensor.cpu().numpy() for name, tensor in context.items()}
+            errors = {name: golden_error(found[name], array) for name, array in self._case.prefix_outputs.items()}
+            if self._steps:
+                velocity = self._run_step(self._x, self._t, context)
+                errors["velocity"] = golden_error(velocity.cpu().numpy(), self._case.velocity)
         errors["chunk"] = golden_error(self.chunk(), self._case.chunk)
         return errors
 
     def _prefix(self) -> "dict[str, Tensor]":
-        inputs = self._inputs
-        return self._run_prefix(self._images, inputs["tokens"], inputs["token_mask"], inputs["state"])
+        return self._run_prefix(*self._inputs)
 
     def _tensor(self, array: npt.NDArray[Any]) -> "Tensor":
         return self._torch.from_numpy(np.array(array))

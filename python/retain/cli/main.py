@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("retain.cli.replay", "ask a bundle again what a recorded run's policy was asked"),
     "export-dataset": ("retain.cli.export_dataset", "make recorded runs a LeRobotDataset to train on"),
     "doctor": ("retain.cli.doctor", "is this computer fit for the control loop, and what mends it"),
-    "bench": ("retain.cli.bench", "measure this computer: the loop's tick beside cyclictest"),
+    "bench": ("retain.cli.bench", "measure this computer: the loop's tick, a policy in every engine"),
     "inspect": ("retain.cli.inspect", "show any policy, checkpoint, dataset or bundle on one screen"),
 }
 

@@ -19,6 +19,9 @@ from retain.bundle import Bundle
 from retain.cli.main import main
 from retain.errors import ConfigError, EngineError
 
+from ..policy.act.lerobot_files import adopt_act  # noqa: TID252 (tests are no package that could be named)
+from ..policy.act.tiny_act import act_policy  # noqa: TID252
+
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
@@ -38,7 +41,7 @@ def test_every_engine_is_measured_or_told(measured: EngineBench) -> None:
 
 
 def test_parts_and_whole_have_times_of_every_round(measured: EngineBench) -> None:
-    steps = measured.bundle.manifest.flow.steps
+    steps = measured.bundle.manifest.flow_steps
     for run in measured.runs:
         for part, per_chunk in (("chunk", 1), ("prefix", 1), ("step", steps)):
             rounds = run.times[part]
@@ -74,7 +77,7 @@ def test_memory_load_and_roofline_stand_beside_the_speed(measured: EngineBench) 
         assert run.first_chunk_s > 0
         assert run.gpu_mib is None
         assert run.floor_s is not None
-        steps = measured.bundle.manifest.flow.steps
+        steps = measured.bundle.manifest.flow_steps
         assert run.floor_s["chunk"] == pytest.approx(run.floor_s["prefix"] + steps * run.floor_s["step"])
         assert run.roofline_percent is not None
         assert run.roofline_percent > 0
@@ -91,13 +94,28 @@ def test_everything_is_one_json_object(measured: EngineBench) -> None:
     told = json.loads(json.dumps(measured.to_json(), allow_nan=False))
     assert set(told["times_faster_than_eager"]) == {"cpu, 1 thread"}
     assert {"cpu", "kernel", "load_1min", "packages"} <= set(told["machine"])
-    assert told["cost"]["step"]["runs"] == measured.bundle.manifest.flow.steps
+    assert told["cost"]["step"]["runs"] == measured.bundle.manifest.flow_steps
     assert told["engines"][0]["chunk"]["count"] >= 3
 
 
 def test_rows_have_a_cell_for_every_column(measured: EngineBench) -> None:
     assert {len(row) for row in engine_rows(measured)} == {len(COLUMNS)}
     assert {"golden outputs", "turns", "processor"} <= {what for what, _ in fact_rows(measured)}
+
+
+def test_a_policy_that_regresses_has_no_steps(tmp_path: Path) -> None:
+    from retain.export.export import export_policy
+
+    policy = adopt_act(act_policy(0), tmp_path / "policy")
+    export_policy(policy, tmp_path / "bundle")
+    settings = EngineBenchSettings(engines=["cpu", "eager"], threads=[1], rounds=1, seconds=0.0)
+    result = bench_engine(Bundle.open(tmp_path / "bundle"), settings)
+    assert result.wrong == ()
+    for run in result.runs:
+        assert run.floor_s is not None
+        assert set(run.times) == {"chunk", "prefix"}
+        assert set(run.floor_s) == {"chunk", "prefix"}
+    assert [row[5:7] for row in engine_rows(result)] == [("", "")] * 2
 
 
 def test_apart_every_turn_has_a_process_of_its_own(exported: Path) -> None:
