@@ -1,6 +1,5 @@
 """LeRobot loads what we merge, unchanged. Skipped where it is missing; docs/lerobot.md makes such an environment."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +8,7 @@ import pytest
 from retain.merge import merge
 
 from .. import installed_lerobot  # noqa: TID252 (tests are no package that could be named)
+from ..lerobot_backbone import write_backbone  # noqa: TID252
 
 pytestmark = [
     *installed_lerobot.marks,
@@ -44,9 +44,7 @@ def lerobot(monkeypatch):
 
 
 def write_vlm(directory: Path, *, full: bool) -> Path:
-    """SmolVLM2-500M's configuration, or a small one, with a tokenizer of a few words: what SmolVLA asks the Hub for."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
+    """SmolVLM2-500M, or a small backbone, as SmolVLA asks the Hub for it."""
     text = {"hidden_size": 960, "intermediate_size": 2560, "num_hidden_layers": 32, "num_attention_heads": 15,
             "num_key_value_heads": 5, "head_dim": 64, "vocab_size": 49280}  # fmt: skip
     vision = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
@@ -55,30 +53,12 @@ def write_vlm(directory: Path, *, full: bool) -> Path:
         text |= {"hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 16, "num_attention_heads": 3,
                  "num_key_value_heads": 1, "head_dim": 16, "vocab_size": 64}  # fmt: skip
         vision |= {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-    marks = {"image_token": "<image>", "fake_image_token": "<fake>", "global_image_token": "<global>",
-             "end_of_utterance_token": "<end>"}  # fmt: skip
-    words = ["<unk>", "<s>", "</s>", *marks.values(), "pick", "up", "the", "block"]
-    tokenizer = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    directory.mkdir()
-    tokenizer.save(str(directory / "tokenizer.json"))
-    files = {
-        "config": {
-            "model_type": "smolvlm", "image_token_id": 3, "scale_factor": 4, "pad_token_id": 2,
-            "tie_word_embeddings": False, "text_config": {"model_type": "llama", "pad_token_id": 2, **text},
-            "vision_config": {"model_type": "smolvlm_vision", **vision},
-        },
-        "tokenizer_config": {
-            "tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>", "bos_token": "<s>",
-            "eos_token": "</s>", "pad_token": "</s>", "extra_special_tokens": marks,
-        },
-        "preprocessor_config": {"image_processor_type": "SmolVLMImageProcessor"},
-        "video_preprocessor_config": {"video_processor_type": "SmolVLMVideoProcessor"},
-        "processor_config": {"processor_class": "SmolVLMProcessor", "image_seq_len": 64},
+    document = {
+        "model_type": "smolvlm", "image_token_id": 3, "scale_factor": 4, "pad_token_id": 2,
+        "tie_word_embeddings": False, "text_config": {"model_type": "llama", "pad_token_id": 2, **text},
+        "vision_config": {"model_type": "smolvlm_vision", **vision},
     }  # fmt: skip
-    for name, content in files.items():
-        (directory / f"{name}.json").write_text(json.dumps(content))
-    return directory
+    return write_backbone(directory, document)
 
 
 def configuration(lerobot, kind: str, directory: Path):

@@ -17,8 +17,8 @@ _UNSUPPORTED = ("adapt_to_pi_aloha", "use_delta_joint_actions_aloha")
 class SmolVLAConfig:
     """What of LeRobot's `config.json` shapes the network; the defaults are LeRobot's.
 
-    Keys without a counterpart change nothing that a policy computes: `empty_cameras`, `prefix_length` and
-    `pad_language_to` add tokens that nothing may look at, `use_cache` is always on, and the rest is about training.
+    Keys without a counterpart change nothing that a policy computes: `prefix_length` and `pad_language_to` add tokens
+    that nothing may look at, `use_cache` is always on, and the rest is about training.
 
     Attributes:
         max_state_dim: Width of the padded state.
@@ -31,6 +31,8 @@ class SmolVLAConfig:
             `self_attn`: self-attention over backbone and expert in every layer.
         self_attn_every_n_layers: 0 or less: no layer, where the mode is `cross_attn`.
         add_image_special_tokens: Whether each image stands between the tokenizer's image tokens.
+        empty_cameras: Cameras that the robot lacks. Nothing may look at their black images, which are left out here;
+            but the special tokens around them, where there are any, are seen.
         min_period: Shortest period of the time embedding [flow time].
         max_period: Longest [flow time].
         delay_probability: Retain's: share of the chunks that training shows with committed rows; see
@@ -50,6 +52,7 @@ class SmolVLAConfig:
     attention_mode: Literal["cross_attn", "self_attn"] = "cross_attn"
     self_attn_every_n_layers: int = 2
     add_image_special_tokens: bool = False
+    empty_cameras: int = 0
     min_period: float = 4e-3
     max_period: float = 4.0
     delay_probability: float = 0.0

@@ -101,6 +101,7 @@ class SmolVLAPolicy(Policy):
         parts = []
         for tokens_of_camera in seen.split(batch):
             parts += [*start, tokens_of_camera, *end]
+        parts += [*start, *end] * self.config.empty_cameras
         sight = torch.cat(parts, 1)
         words = backbone.words(tokens) * scale
         padded = functional.pad(state, (0, self.config.max_state_dim - state.shape[1])).to(words.dtype)

@@ -44,6 +44,7 @@ sizes = st.fixed_dictionaries(
         "attention_mode": st.sampled_from(["cross_attn", "self_attn"]),
         "self_attn_every_n_layers": st.integers(-1, 8),
         "add_image_special_tokens": st.booleans(),
+        "empty_cameras": st.integers(0, 3),
         "min_period": st.floats(1e-4, 1e-1),
         "max_period": st.floats(1, 10),
         "delay_probability": st.floats(0, 1),
