@@ -1,0 +1,86 @@
+import json
+
+import pytest
+from retain.errors import PolicyError
+from retain.policy.pi0 import Pi0Config
+from retain.policy.pi0.configuration import VARIANTS
+
+from . import tiny
+
+LEROBOT = {
+    "type": "pi0",
+    "paligemma_variant": "gemma_2b",
+    "action_expert_variant": "gemma_300m",
+    "dtype": "bfloat16",
+    "chunk_size": 50,
+    "max_state_dim": 32,
+    "max_action_dim": 32,
+    "image_resolution": [224, 224],
+    "empty_cameras": 1,
+    "tokenizer_max_length": 48,
+    "time_sampling_beta_alpha": 1.5,
+    "time_sampling_beta_beta": 1.0,
+    "time_sampling_scale": 0.999,
+    "time_sampling_offset": 0.001,
+}
+OPENPI = {
+    "action_dim": 32,
+    "action_horizon": 50,
+    "paligemma_variant": "gemma_2b",
+    "action_expert_variant": "gemma_300m",
+    "precision": "bfloat16",
+}
+
+
+def test_lerobots_document_gives_the_published_sizes():
+    config = Pi0Config.from_lerobot(LEROBOT)
+    assert config == Pi0Config("pi0")
+    assert (config.language, config.expert) == (VARIANTS["gemma_2b"], VARIANTS["gemma_300m"])
+    assert config.patches == 256
+
+
+@pytest.mark.parametrize(("name", "family"), [("action_time_mlp_in.weight", "pi0"), ("time_mlp_in.weight", "pi05")])
+def test_openpis_document_gives_the_same_and_its_tensors_say_which_family(name, family):
+    assert Pi0Config.from_openpi(OPENPI, [name, "action_in_proj.weight"]) == Pi0Config(family)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_what_a_policy_says_of_its_architecture_builds_it_again(family):
+    config = tiny.config(family, delay_probability=0.5)
+    document = json.loads(json.dumps(tiny.policy(family, delay_probability=0.5).architecture()))
+    assert Pi0Config.from_lerobot(document) == config
+
+
+def test_sizes_can_be_overridden():
+    config = Pi0Config.from_lerobot(LEROBOT, language=VARIANTS["dummy"], expert=VARIANTS["dummy"], vocabulary=100)
+    assert (config.language.width, config.vocabulary, config.vision.width) == (64, 100, 1152)
+
+
+def test_lerobots_training_time_delays_are_taken_over():
+    assert Pi0Config.from_lerobot({**LEROBOT, "type": "pi05", "rtc_training_max_delay": 6}).delay_probability == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"type": "smolvla"}, "smolvla"),
+        ({"paligemma_variant": "gemma_9b"}, "gemma_9b"),
+        ({"action_expert_variant": "gemma_300m_lora"}, "LoRA"),
+        ({"image_resolution": [224, 320]}, "square"),
+        ({"image_resolution": [225, 225]}, "multiple of the patch"),
+        ({"time_sampling_beta_alpha": 1.0}, "time_sampling_beta_alpha"),
+        ({"use_visual_memory": True}, "use_visual_memory"),
+        ({"max_action_dim": 0}, "action_width is 0"),
+        ({"min_period": 5.0}, "periods"),
+        ({"action_expert_variant": "dummy"}, "they attend together"),
+        ({"vision": {"depth": 2, "colour": 3}}, "colour"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused(change, found):
+    with pytest.raises(PolicyError, match=found):
+        Pi0Config.from_lerobot({**LEROBOT, **change})
+
+
+def test_openpis_tensors_of_neither_family_are_refused():
+    with pytest.raises(PolicyError, match="0 of"):
+        Pi0Config.from_openpi(OPENPI, ["action_in_proj.weight"])
