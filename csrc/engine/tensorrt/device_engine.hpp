@@ -1,0 +1,78 @@
+// The engine on the GPU: what a prefix computes stays there, and a flow step is one replayed CUDA graph.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/tensorrt/cuda_device.hpp"
+#include "engine/tensorrt/plan.hpp"
+#include "engine/tensorrt/recorded_work.hpp"
+
+namespace retain {
+
+/// The plans of a policy; `step` is empty where the prefix regresses the chunk.
+struct Plans {
+  std::unique_ptr<Plan> prefix;
+  std::unique_ptr<Plan> step;
+};
+
+/// Runs plans over one set of buffers on the GPU. Only frames, tokens, state, x and t go up, only velocities (or the
+/// regressed chunk) come down. After the constructor nothing is allocated, on either side.
+class DeviceEngine : public Engine {
+ public:
+  /// Allocates, binds, and runs each plan, so that the first inference on the robot is not the slow one.
+  /// @param spec what the manifest says about the graphs
+  /// @param description who computes, as in "TensorRT 10.3.0, bf16, on Orin"
+  /// @throw EngineError if a plan's inputs and outputs are not the spec's, or the GPU has no room
+  DeviceEngine(const EngineSpec& spec, std::shared_ptr<const cuda::Device> device, Plans plans,
+               const std::string& description);
+  ~DeviceEngine() override;
+
+  [[nodiscard]] const EngineInfo& info() const noexcept override { return info_; }
+  void prefix(const PolicyInput& input) override;
+  void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) override;
+  [[nodiscard]] std::span<const float> regressed() const override;
+
+  /// What the last prefix computed, copied from the GPU for checks against golden outputs; valid until the next call.
+  /// @throw EngineError if the prefix has no such output
+  [[nodiscard]] std::span<const std::byte> prefix_output(std::string_view name) const;
+
+  /// The specification of that output.
+  [[nodiscard]] const TensorSpec& prefix_output_spec(std::string_view name) const;
+
+ private:
+  /// One tensor on the GPU, with its place on the host where it goes up or comes down.
+  struct Buffer {
+    TensorSpec spec;
+    cuda::DeviceBuffer memory;
+    std::optional<cuda::PinnedBuffer> host;
+  };
+
+  Buffer& buffer(const TensorSpec& spec);
+  Buffer& exchanged(const TensorSpec& spec);
+  [[nodiscard]] const Buffer& at(std::string_view name) const { return buffers_.find(name)->second; }
+  void write(std::string_view name, std::span<const std::byte> bytes);
+  std::unique_ptr<cuda::RecordedWork> work(Plan& plan, std::vector<const Buffer*> up, std::vector<const Buffer*> down);
+  void prepare_prefix(const GraphSpec& graph);
+  void prepare_step(const GraphSpec& graph);
+
+  EngineInfo info_;
+  std::vector<TensorSpec> prefix_outputs_;
+  std::vector<std::string> image_inputs_;  // in EngineInfo::images' order
+  std::shared_ptr<const cuda::Device> device_;
+  std::shared_ptr<const cuda::Stream> stream_;
+  std::map<std::string, Buffer, std::less<>> buffers_;  // by tensor name, shared by both plans
+  Plans plans_;
+  // Behind the plans and the memory that they replay, so that they end before those do.
+  std::unique_ptr<cuda::RecordedWork> prefix_work_;
+  std::unique_ptr<cuda::RecordedWork> step_work_;
+  mutable std::vector<std::byte> read_;
+  bool has_prefix_ = false;
+};
+
+}  // namespace retain
