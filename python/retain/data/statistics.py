@@ -92,6 +92,39 @@ class Accumulator:
         return vector_statistics(np.concatenate(self._values))
 
 
+def combine(parts: Sequence[dict[str, Statistics]]) -> dict[str, Statistics]:
+    """Statistics of several pieces of data as those of the whole: min, max, mean, std and count, per feature.
+
+    Exact, because a variance is the mean of the squares less the square of the mean; quantiles cannot be combined.
+
+    Args:
+        parts: Each with the same features, each feature with count.
+
+    Raises:
+        KeyError: A piece lacks a feature or a statistic.
+        ValueError: There are no pieces, or their shapes differ.
+    """
+    if not parts:
+        raise ValueError("there are no statistics to combine")
+    whole = {}
+    for name in parts[0]:
+        low, high, mean, std, count = (
+            np.stack([np.asarray(part[name][key], np.float64) for part in parts])
+            for key in ("min", "max", "mean", "std", "count")
+        )
+        share = (count / count.sum()).reshape(-1, *(1,) * (mean.ndim - 1))
+        centre = (share * mean).sum(axis=0)
+        variance = (share * (std**2 + (mean - centre) ** 2)).sum(axis=0)
+        whole[name] = {
+            "min": low.min(axis=0),
+            "max": high.max(axis=0),
+            "mean": centre,
+            "std": np.sqrt(variance),
+            "count": np.array([int(count.sum())]),
+        }
+    return whole
+
+
 def as_json(statistics: dict[str, Statistics]) -> dict[str, dict[str, Any]]:
     """The same with lists, as it stands in stats.json."""
     return {feature: {name: value.tolist() for name, value in one.items()} for feature, one in statistics.items()}

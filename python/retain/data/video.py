@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,46 @@ def read_frames(
                 out[row] = pixels
     except av.error.FFmpegError as error:
         raise DatasetError(f"{path} cannot be decoded ({error}); the file is truncated or not a video") from error
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a video file holds.
+
+    Attributes:
+        frames: Number of its frames.
+        fps: Frames per second, by the times of its frames.
+    """
+
+    frames: int
+    fps: float
+
+
+def examine(path: Path, fps: float, shape: Sequence[int], wanted: NDArray[np.integer[Any]] | None = None) -> VideoFacts:
+    """Read a video file packet by packet and decode some of its frames.
+
+    Args:
+        path: The mp4 file.
+        fps: Frames per second of the dataset.
+        shape: (H, W, 3) of its pictures.
+        wanted: Increasing numbers of the frames to decode, those beyond the end left out; None decodes all.
+
+    Raises:
+        DatasetError: The file is missing, cannot be decoded, or has another picture size.
+    """
+    av = require("av", "data")
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing; the dataset's info.json says it exists")
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            times = np.sort([float(p.pts * stream.time_base) for p in container.demux(stream) if p.pts is not None])
+    except (av.error.FFmpegError, IndexError) as error:
+        raise DatasetError(f"{path} cannot be decoded ({error}); the file is truncated or not a video") from error
+    # Numbered like the dataset's frames, by time: a file at another rate is told by its rate, not by its last frame.
+    found = VideoFacts(len(times), float(1 / np.median(np.diff(times))) if len(times) > 1 else fps)
+    numbers = np.rint(times * fps).astype(np.int64)
+    chosen = numbers if wanted is None else np.intersect1d(wanted, numbers)
+    picture = np.empty((1, *shape), np.uint8)
+    read_frames(path, chosen.tolist(), fps, picture, np.zeros(len(chosen), np.int64))
+    return found
