@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retain.cli import console
+from retain.errors import DatasetError
 
 if TYPE_CHECKING:
+    from retain.finetune.compatibility import ChannelFit
     from retain.merge.anatomy import Anatomy
     from retain.merge.stored_twice import StoredTwice
 
@@ -18,7 +20,9 @@ EXAMPLES = """examples:
   retain inspect compact-base
   retain inspect outputs/train/checkpoints/last
   retain inspect openvla-oft/action_head--50000_checkpoint.pt --allow-pickle
-  retain inspect demos --json"""
+  retain inspect demos --json
+  retain inspect demos --policy compact-base
+  retain inspect demos --every-frame"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-pickle", action="store_true", help="also read .pt and .bin files, through torch's restricted unpickler"
     )
+    parser.add_argument(
+        "--policy", metavar="BASE", help="of a dataset: compare it with what this policy was trained on"
+    )
+    parser.add_argument("--every-frame", action="store_true", help="of a dataset: decode every picture, not only some")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
@@ -40,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
 
     path = resolve(BASE_NAME) if args.path == BASE_NAME else Path(args.path)
     if (path / "meta" / "info.json").exists():
-        return _dataset(path, as_json=args.json)
+        return _dataset(path, args)
+    if args.policy or args.every_frame:
+        raise DatasetError(f"{path} is not a dataset (it has no meta/info.json), which --policy and --every-frame need")
     if (path / "manifest.json").exists():
         return _bundle(path, as_json=args.json)
     if _is_crash_dump(path):
@@ -68,25 +78,48 @@ def _crash_dump(path: Path, *, as_json: bool) -> int:
     return 0
 
 
-def _dataset(path: Path, *, as_json: bool) -> int:
-    from retain.data import describe
+def _dataset(path: Path, args: argparse.Namespace) -> int:
+    from retain.data import Dataset, describe
 
-    found = describe(path)
-    if as_json:
-        console.emit_json({"kind": "dataset", **found.as_json()})
-        return 1 if found.problems else 0
+    data = Dataset(path)
+    found = describe(data, every_frame=args.every_frame)
+    fits: list[ChannelFit] = []
+    findings = list(found.findings)
+    if args.policy is not None:
+        from retain.finetune.compatibility import compare_with_base
+        from retain.policy import resolve
+        from retain.policy.configuration_file import read_configuration
+
+        spec, _ = read_configuration(resolve(args.policy))
+        fits, against = compare_with_base(data, spec)
+        findings += against
+    broken = any(finding.severity == "broken" for finding in findings)
+    if args.json:
+        described = {**found.as_json(), "findings": [finding.as_json() for finding in findings]}
+        base = {} if args.policy is None else {"base": args.policy, "fits": [fit.as_json() for fit in fits]}
+        console.emit_json({"kind": "dataset", **described, **base})
+        return 1 if broken else 0
     lengths = "/".join(map(str, found.lengths))
     console.stdout.print(
-        f"{path}: dataset, {found.episodes} episodes of {lengths} frames (shortest/median/longest), "
+        f"{path}: dataset {found.version}, {found.episodes} episodes of {lengths} frames (shortest/median/longest), "
         f"{found.frames} frames at {found.fps} Hz, robot {found.robot_type}",
         markup=False,
     )
     shapes = {name: (feature["dtype"], feature["shape"]) for name, feature in found.features.items()}
     console.table("features", ("feature", "dtype", "shape"), [(name, *shape) for name, shape in shapes.items()])
     console.table("tasks", ("frames", "task"), [(count, task) for task, count in found.tasks.items()][:20])
-    for sentence in (*found.problems, *found.remarks):
-        console.warn(sentence)
-    return 1 if found.problems else 0
+    if fits:
+        rows = [
+            (fit.channel, f"{fit.mean:.2f}", f"{fit.std:.2f}", f"{fit.largest:.1f}", f"{fit.far:.1%}") for fit in fits
+        ]
+        console.table(
+            f"in the units of {args.policy}: its own data have mean 0 and std 1",
+            ("channel", "mean", "std", "largest", "far off"),
+            rows,
+        )
+    for finding in findings:
+        console.warn(f"{finding.severity}: {finding}")
+    return 1 if broken else 0
 
 
 def _bundle(path: Path, *, as_json: bool) -> int:

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 from retain.cli.main import main
-from retain.data import DatasetWriter, vector
+from retain.data import DatasetWriter, camera, vector
+from retain.policy import resolve
+from retain.policy.configuration_file import read_configuration
 from safetensors.numpy import save_file
 
 
@@ -120,6 +122,61 @@ def test_a_dataset_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "1 episodes of 8/8/8 frames" in capsys.readouterr().out
     assert main(["inspect", str(tmp_path / "demos"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "dataset"
+
+
+def write_demos(path: Path, scale: float = 1.0) -> Path:
+    """Two episodes at 10 Hz with the channels, cameras and units of compact-base, and motions of this size."""
+    spec, _ = read_configuration(resolve("compact-base"))
+    names = [channel.name for channel in spec.state], [channel.name for channel in spec.action]
+    features = {"observation.state": vector(names[0]), "action": vector(names[1])}
+    for one in spec.cameras:
+        features[f"observation.images.{one.role}"] = camera(one.height, one.width)
+    generator = np.random.default_rng(0)
+    with DatasetWriter(path, fps=round(1 / spec.dt_s), robot_type="tabletop", features=features) as writer:
+        for _ in range(2):
+            normalized = generator.standard_normal((9, len(spec.state)), dtype=np.float32)
+            state = spec.normalization.state.physical(normalized * scale)
+            frames: dict[str, Any] = {"observation.state": state}
+            moves = generator.standard_normal((9, len(spec.action)), dtype=np.float32)
+            frames["action"] = np.concatenate([spec.decode_actions(moves[i : i + 1], state[i]) for i in range(9)])
+            for one in spec.cameras:
+                shape = (9, one.height, one.width, 3)
+                frames[f"observation.images.{one.role}"] = generator.integers(0, 256, shape, dtype=np.uint8)
+            writer.add_episode("place the red block", frames)
+    return path
+
+
+def test_a_dataset_is_compared_with_the_base_that_it_is_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    demos = write_demos(tmp_path / "demos")
+    main(["inspect", str(demos), "--policy", "compact-base"])
+    out = capsys.readouterr().out
+    assert "channel\tmean\tstd\tlargest\tfar off\n" in out
+    assert all(f"action[{channel}]\t" in out for channel in ("suction", "wrist_3"))
+    assert main(["inspect", str(write_demos(tmp_path / "far", 90.0)), "--policy", "compact-base", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["base"] == "compact-base"
+    assert {finding["check"] for finding in found["findings"] if finding["severity"] == "broken"} == {"base"}
+    assert any(fit["far"] > 0.5 for fit in found["fits"])
+
+
+def test_a_broken_dataset_is_shown_and_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    demos = write_demos(tmp_path / "demos")
+    assert main(["inspect", str(demos), "--every-frame"]) == 0
+    path = demos / "data/chunk-000/file-000.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+    capsys.readouterr()
+    assert main(["inspect", str(demos)]) == 1
+    captured = capsys.readouterr()
+    assert "dataset v3.0, 2 episodes" in captured.out
+    assert "broken: " in captured.err
+    assert "file-000.parquet" in captured.err
+    assert main(["inspect", str(demos), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["file"] == "data/chunk-000/file-000.parquet"
+
+
+def test_questions_about_datasets_are_refused_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "compact-base", "--every-frame"]) == 2
+    assert "is not a dataset" in capsys.readouterr().err
 
 
 def test_nothing_there_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
