@@ -8,6 +8,7 @@ from retain.data import Dataset, describe
 
 from .. import installed_lerobot  # noqa: TID252 (tests are no package that could be named)
 from .episodes import CAMERA, STATE, episode, features, write
+from .old_version import write_old
 
 pytestmark = installed_lerobot.marks
 
@@ -82,3 +83,25 @@ def test_we_read_what_lerobot_writes(tmp_path, lerobot_dataset, monkeypatch, dty
     off = np.abs(ours.images(CAMERA) - np.concatenate([e[CAMERA] for e in episodes]).astype(int))
     assert off.mean(axis=(1, 2, 3)).max() < (6 if dtype == "video" else 1e-9)
     assert describe(ours).problems == ()
+
+
+@pytest.mark.parametrize("dtype", ["image", "video"])
+def test_lerobot_converts_an_old_dataset_to_what_we_read_of_it(tmp_path, lerobot_dataset, monkeypatch, dtype):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    from lerobot.datasets.v30.convert_dataset_v21_to_v30 import convert_dataset
+
+    write_old(tmp_path / "toy/set", (12, 20, 7), dtype=dtype, size=64)
+    convert_dataset("toy/set", root=tmp_path, push_to_hub=False)  # in place; the old one is kept beside it
+    old, new = Dataset(tmp_path / "toy/set_old"), Dataset(tmp_path / "toy/set")
+    assert (old.version, new.version) == ("v2.1", "v3.0")
+    assert (old.task_texts, old.fps, old.robot_type) == (new.task_texts, new.fps, new.robot_type)
+    np.testing.assert_array_equal(old.episode_bounds, new.episode_bounds)
+    for name in (STATE, "action", "timestamp", "index"):
+        np.testing.assert_array_equal(old.column(name), new.column(name))
+    np.testing.assert_array_equal(old.images(CAMERA), new.images(CAMERA))
+    for name, statistics in old.stats.items():
+        for key in ("min", "max", "mean", "std"):
+            np.testing.assert_allclose(statistics[key], new.stats[name][key], atol=1e-6, err_msg=f"{name} {key}")
+    assert describe(old).findings == ()
+    assert describe(new).problems == ()
