@@ -1,6 +1,7 @@
 """What is written down about every step: a line of log.jsonl, and TensorBoard or Weights & Biases where asked for."""
 
 import json
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ def _wandb(folder: Path, keep: int, settings: Mapping[str, Any]) -> Iterator[Jou
     wandb = require("wandb", extra="wandb")
     name, identity = folder.parent.name, folder / "wandb_run"
     if not (keep and identity.exists()):
-        identity.write_text(wandb.util.generate_id(), encoding="utf-8")
+        identity.write_text(uuid.uuid4().hex, encoding="utf-8")
     run = wandb.init(
         dir=str(folder),
         project="retain",
