@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from retain.errors import TrainingError
 from retain.finetune.batches import BatchSampler
+from retain.finetune.cameras import adopt_picture_sizes
 from retain.finetune.configuration import TrainingConfig
 from retain.finetune.equipment import Equipment
 from retain.finetune.journal import StepLog
@@ -101,10 +102,16 @@ def run_training(
         say(f"normalization: from {start.data.path}")
     else:
         policy = load_policy(start.base)
+        for sentence in adopt_picture_sizes(policy, start.data, start.renames):
+            say(sentence)
     mixture = open_mixture(start.data, start.co_data, policy, equipment, start.renames)
     if start.base is not None and config.stats == "data":
         adopt_statistics(policy, [source.frames for source in mixture.sources])
-        warn(f"normalization: that of the data; the result cannot be merged with {start.base}, leave out --stats data")
+        refused = "has to fold that" if policy.spec.flow is None else "will refuse that"
+        warn(
+            f"normalization: that of the data, not that of {start.base}; merging the two mixes units, and retain merge"
+            f" {refused}: to merge, leave out --stats data"
+        )
     elif start.base is not None:
         say(f"normalization: that of {start.base}, so that the two can be merged")
         for sentence in statistics_warnings(mixture.task.frames, policy.spec):
