@@ -106,5 +106,5 @@ def test_a_regressed_chunk_drives_an_arm(
 def test_real_time_chunking_of_a_regressed_chunk_is_refused(
     act: tuple[Path, PolicySpec], patient: RunConfiguration
 ) -> None:
-    with pytest.raises(ConfigError, match="the policy regresses its chunks.*choose sync, async or ensemble"):
+    with pytest.raises(ConfigError, match=r"the policy regresses its chunks.*choose sync, async or ensemble"):
         drive(act, patient.model_copy(update={"strategy": "rtc-guided", "execute_rows": 3}), "")
