@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 from retain.bundle import Bundle, GoldenCase
-from retain.engine import EnginePlayer, GoldenReport, compare_golden, open_engine
+from retain.bundle.units import Units
+from retain.engine import GoldenReport, compare_golden, open_engine
 from retain.errors import ExportError
 
 
@@ -20,12 +21,12 @@ def check_graphs(*files: Path) -> None:
 
 
 def check_bundle(bundle: Bundle) -> GoldenReport:
-    """Run a bundle in C++ and compare: prefix, step, chunk, and the whole way from camera and words to robot units.
+    """Run a bundle in C++ and compare: prefix, step, chunk, and the way from words and units in to robot units out.
 
     Raises:
         ExportError: A number is further away than the manifest allows, or is not finite.
     """
-    manifest = bundle.manifest
+    manifest, units = bundle.manifest, Units.of(bundle.manifest)
     case = GoldenCase.load(bundle.file(manifest.golden.file))
     engine = open_engine(bundle, golden=False)
     report = compare_golden(engine, case, manifest.flow_steps, manifest.golden.atol)
@@ -36,16 +37,27 @@ def check_bundle(bundle: Bundle) -> GoldenReport:
             f" {engine.info.description} and {manifest.golden.recorded_by}, allowed is {report.atol:.0e};"
             " nothing was written"
         )
-    images = {image.role: case.prefix_inputs[f"image.{image.role}"].astype(np.uint8) for image in engine.info.images}
-    actions = EnginePlayer(bundle, engine).predict_chunk(images, case.state, [case.instruction], case.noise)
-    scale = np.array(manifest.normalization.action.scale)
-    error = float((np.abs(actions - case.actions) / scale).max()) / max(1.0, float(np.abs(case.chunk).max()))
-    if not error <= report.atol:
-        raise ExportError(
-            f"the bundle decodes actions otherwise than the policy: {error:.2e} in normalized units, allowed is"
-            f" {report.atol:.0e}; nothing was written"
-        )
-    return GoldenReport({**report.errors, "actions": error}, report.atol)
+    tokens, mask = bundle.tokenize(case.instruction)
+    if manifest.language is not None and not (
+        np.array_equal(tokens[mask], case.prefix_inputs["tokens"][0][mask])
+        and np.array_equal(mask, case.prefix_inputs["token_mask"][0])
+    ):
+        raise ExportError(f"the bundle reads {case.instruction!r} as other tokens than the policy; nothing was written")
+    actions = units.decode_actions(case.chunk[..., : units.action_channels], case.state)
+    scale, size = np.array(manifest.normalization.action.scale), max(1.0, float(np.abs(case.chunk).max()))
+    errors = {
+        "state": float(
+            np.abs(units.normalize_state(case.state) - case.prefix_inputs["state"].astype(np.float32)).max()
+        ),
+        "actions": float((np.abs(actions - case.actions) / scale).max()) / size,
+    }
+    for name, error in errors.items():
+        if not error <= report.atol:
+            raise ExportError(
+                f"the bundle has other units than the policy: {name} differ by {error:.2e} in normalized units, allowed"
+                f" is {report.atol:.0e}; nothing was written"
+            )
+    return GoldenReport({**report.errors, **errors}, report.atol)
 
 
 def _check_graph(file: Path) -> None:

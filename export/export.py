@@ -3,10 +3,9 @@
 A bundle is a policy directory with graphs in it: `load_policy`, `retain inspect` and `retain merge` read it as one.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,9 @@ from retain.merge import MergeReport, Recipe, execute, prepare
 from retain.merge.merge import Alpha, Policies
 from retain.policy import resolve
 from retain.policy.configuration_file import read_configuration
-from retain.policy.units import in_si
 
-from .bundle_writer import write_manifest
-from .check import check_bundle, check_graphs
+from .assemble import Stage, Stages, assemble
 from .graph_source import GraphSource, fresh_graphs, reused_graphs
-
-Stage = Callable[[str], None]
-"""Called with the name of each stage when it begins, and while one tells how far it is."""
-
-_BAR = 24
 
 
 @dataclass
@@ -40,14 +32,14 @@ class ExportReport:
     Attributes:
         output: The bundle.
         manifest: Its manifest.
-        golden: Errors against the golden outputs, normalized.
+        golden: Errors against the golden outputs, normalized; None where they are computed at the first opening.
         seconds: Duration by stage.
         merge: The merge's report, where there was one.
     """
 
     output: Path
     manifest: Manifest
-    golden: GoldenReport
+    golden: GoldenReport | None
     seconds: dict[str, float]
     merge: MergeReport | None = None
 
@@ -65,31 +57,12 @@ class ExportReport:
             "merge": self.manifest.merge,
             "weights": {"bytes": weights.bytes, "sha256": weights.sha256},
             "graph_bytes": self.graph_bytes,
-            "golden": {**self.manifest.golden.model_dump(mode="json"), "errors": self.golden.errors},
+            "golden": {
+                **self.manifest.golden.model_dump(mode="json"),
+                "errors": None if self.golden is None else self.golden.errors,
+            },
             "seconds": self.seconds,
         }
-
-
-@dataclass
-class _Stages:
-    """Tells the caller what happens and remembers how long it took."""
-
-    announce: Stage | None
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        if self.announce is not None:
-            self.announce(name)
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - started, 3)
-
-    def progress(self, phase: str, share: float) -> None:
-        """Tell how far a stage is that says so."""
-        if self.announce is not None:
-            done = round(_BAR * share)
-            self.announce(f"tensorrt {'━' * done}{'╌' * (_BAR - done)} {share:4.0%} {phase}")
 
 
 def export_policy(
@@ -98,6 +71,7 @@ def export_policy(
     *,
     graph_from: str | Path | None = None,
     trt: Precision | None = None,
+    record_golden: bool = False,
     limits: Mapping[str, ChannelLimits] | None = None,
     force: bool = False,
     stage: Stage | None = None,
@@ -110,6 +84,8 @@ def export_policy(
         graph_from: A bundle of the same architecture, whose graphs are taken over instead of traced.
         trt: Also make TensorRT engines for this machine's GPU, with matrix products in this type. Those of `graph_from`
             get the new weights where they fit this machine; otherwise they are built.
+        record_golden: With `graph_from`, compute the golden outputs here and check the bundle against them; otherwise
+            whoever opens it first does, on its own machine. Traced graphs are always checked here.
         limits: Default limits by action channel.
         force: Replace an existing bundle or policy directory.
         stage: Told what happens.
@@ -117,7 +93,7 @@ def export_policy(
     Raises:
         RetainError: Of the kind that fits; nothing is left behind.
     """
-    output, stages = Path(output), _Stages(stage)
+    output, stages = Path(output), Stages(stage)
     check_replaceable(output, force=force)
     donor = None if graph_from is None else Bundle.open(graph_from, verify=False)
     source = _graph_source(donor, trt, resolve(policy))
@@ -130,8 +106,16 @@ def export_policy(
             copy_sidecars(checkpoint.directory, _policy_files(checkpoint), partial)
             copy_file(_single_file(checkpoint), partial / WEIGHTS_FILE)
             checkpoint.check_unchanged()
-        manifest, golden = _assemble(
-            partial, source, donor, merge=None, weights_sha256=None, limits=limits, trt=trt, stages=stages
+        manifest, golden = assemble(
+            partial,
+            source,
+            donor,
+            merge=None,
+            weights_sha256=None,
+            limits=limits,
+            trt=trt,
+            record_golden=record_golden,
+            stages=stages,
         )
     return ExportReport(output, manifest, golden, stages.seconds)
 
@@ -144,6 +128,7 @@ def merge_export(
     *,
     graph_from: str | Path | None = None,
     trt: Precision | None = None,
+    record_golden: bool = False,
     limits: Mapping[str, ChannelLimits] | None = None,
     components: Mapping[str, str] | None = None,
     threads: int | None = None,
@@ -162,6 +147,8 @@ def merge_export(
             and the checks, and PyTorch is not needed.
         trt: Also make TensorRT engines for this machine's GPU, with matrix products in this type. Those of `graph_from`
             get the new weights where they fit this machine; otherwise they are built.
+        record_golden: With `graph_from`, compute the golden outputs here and check the bundle against them; otherwise
+            whoever opens it first does, on its own machine. Traced graphs are always checked here.
         limits: Default limits by action channel.
         components: User-defined components, name → regular expression of the full tensor name.
         threads: Of the merge; None takes all cores of this process.
@@ -172,7 +159,7 @@ def merge_export(
     Raises:
         RetainError: Of the kind that fits; nothing is left behind.
     """
-    output, stages = Path(output), _Stages(stage)
+    output, stages = Path(output), Stages(stage)
     check_replaceable(output, force=force)
     donor = None if graph_from is None else Bundle.open(graph_from, verify=False)
     source = _graph_source(donor, trt, resolve(base))
@@ -194,7 +181,7 @@ def merge_export(
                 file.rename(partial / file.name)
             merged.rmdir()
         sha256 = report.output.files[WEIGHTS_FILE]["sha256"]
-        manifest, golden = _assemble(
+        manifest, golden = assemble(
             partial,
             source,
             donor,
@@ -202,6 +189,7 @@ def merge_export(
             weights_sha256=sha256,
             limits=limits,
             trt=trt,
+            record_golden=record_golden,
             stages=stages,
         )
     return ExportReport(output, manifest, golden, stages.seconds, report)
@@ -232,36 +220,6 @@ def _graph_source(donor: Bundle | None, trt: Precision | None, policy: Path) -> 
     require("torch", extra="export")
     require("onnxscript", extra="export")
     return fresh_graphs
-
-
-def _assemble(
-    partial: Path,
-    source: GraphSource,
-    donor: Bundle | None,
-    *,
-    merge: Mapping[str, Any] | None,
-    weights_sha256: str | None,
-    limits: Mapping[str, ChannelLimits] | None,
-    trt: Precision | None,
-    stages: _Stages,
-) -> tuple[Manifest, GoldenReport]:
-    """Add graphs, golden outputs and manifest to a directory that holds a policy, and check the whole."""
-    spec = in_si(read_configuration(partial)[0])
-    graphs, golden = source(partial, spec, stages)
-    with stages("check"):
-        check_graphs(*(partial / graph.file for graph in graphs.all))
-    if trt is not None:
-        from .tensorrt import Target, make_engines
-
-        with stages("tensorrt"):
-            make_engines(partial, graphs, Target.here(), trt, golden.atol, donor=donor, progress=stages.progress)
-    with stages("manifest"):
-        manifest = write_manifest(
-            partial, spec, merge=merge, limits=limits, graphs=graphs, golden=golden, weights_sha256=weights_sha256
-        )
-    with stages("golden check"):
-        report = check_bundle(Bundle(partial, manifest))
-    return manifest, report
 
 
 def _policy_files(checkpoint: Checkpoint) -> list[Path]:

@@ -1,25 +1,13 @@
-"""Golden inputs and outputs: recorded from PyTorch, or, for reused graphs, from the graphs run without optimization.
-
-Recording from PyTorch is the independent check: another program, other kernels, the same numbers. A bundle whose graphs
-come from another bundle (`--graph-from`) was spared the trace and is spared PyTorch too, which at real sizes would take
-longer than the merge. What such a bundle can get wrong is not the graph, whose origin was checked against PyTorch, but
-the weights it reads: every name, dtype and shape is compared with the new checkpoint, outputs are recorded from the
-graphs run node by node, exactly as exported, and the optimized engine is compared with those. The manifest says
-which of the two it was, and by whom the graphs were checked.
-"""
+"""Golden inputs and outputs, recorded from PyTorch: another program, other kernels, the same numbers."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 from retain.bundle import GoldenCase
-from retain.bundle.units import Units
-from retain.engine.flow import integrate
-from retain.engine.golden import feed_prefix
 from retain.errors import ExportError
 from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
-    from retain._core.engine import OnnxRuntimeEngine
     from retain.policy import Policy, PolicySpec
 
 SEED = 20251208
@@ -95,31 +83,4 @@ def instruction_for(policy: "Policy") -> str:
     raise ExportError(
         f"the policy reads {policy.spec.max_tokens} tokens and its tokenizer spells even {words[0][0]!r} with more;"
         " check max_tokens and tokenizer.json"
-    )
-
-
-def record_from_engine(engine: "OnnxRuntimeEngine", inputs: GoldenCase, units: Units, flow_steps: int) -> GoldenCase:
-    """The inputs of another bundle's golden case, and what an engine makes of them.
-
-    Args:
-        engine: Opened on the new weights without graph optimizations.
-        inputs: Its outputs are not used.
-        units: Of the new bundle.
-        flow_steps: Of the new bundle.
-    """
-    feed_prefix(engine, inputs.prefix_inputs)
-    chunk = integrate(engine, inputs.noise, flow_steps)
-    channels = len(inputs.actions[0, 0])
-    state = units.physical_state(inputs.prefix_inputs["state"].astype(np.float32))
-    return GoldenCase(
-        instruction=inputs.instruction,
-        prefix_inputs=inputs.prefix_inputs,
-        prefix_outputs={name: engine.prefix_output(name) for name in inputs.prefix_outputs},
-        x=inputs.x,
-        t=inputs.t,
-        velocity=_NOTHING if engine.info.regresses else engine.step(inputs.x, inputs.t),
-        noise=inputs.noise,
-        chunk=chunk,
-        state=state,
-        actions=units.decode_actions(chunk[..., :channels], state),
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from retain.bundle import Bundle, GoldenCase
-from retain.engine import compare_golden, open_engine
+from retain.bundle import Bundle
+from retain.engine import compare_golden, golden_case, open_engine
 from retain.engine.flow import integrate
 from retain.engine.golden import feed_prefix, golden_error
 
@@ -48,8 +48,8 @@ class CppPlayer(Player):
     """The engine that drives the robot, called through its Python binding."""
 
     def __init__(self, bundle: Bundle, provider: str, threads: int, options: dict[str, str]) -> None:
+        self._case = golden_case(bundle)
         self._engine = open_engine(bundle, provider, threads, provider_options=options, golden=False)
-        self._case = GoldenCase.load(bundle.file(bundle.manifest.golden.file))
         self._steps, self._atol = bundle.manifest.flow_steps, bundle.manifest.golden.atol
         self.description = self._engine.info.description
 
@@ -82,7 +82,7 @@ class TorchPlayer(Player):
         if threads:
             torch.set_num_threads(threads)
         policy = load_policy(bundle.path).to(device).eval()
-        case = GoldenCase.load(bundle.file(bundle.manifest.golden.file))
+        case = golden_case(bundle)
         self._case, self._steps, self._torch = case, bundle.manifest.flow_steps, torch
         inputs = {name: self._tensor(array).to(device) for name, array in case.prefix_inputs.items()}
         none = torch.zeros(1, 0, device=device)

@@ -10,6 +10,7 @@ def describe(bundle: Bundle) -> list[tuple[str, str]]:
     """(what, value) rows in reading order: where the policy comes from, what it sees and says, what it is made of."""
     manifest = bundle.manifest
     action, flow, graphs = manifest.action, manifest.flow, manifest.graphs
+    recorder = manifest.golden.recorded_by or "whoever opens it first"
     weights = manifest.files[WEIGHTS_FILE]
     graph_bytes = sum(manifest.files[graph.file].bytes for graph in graphs.all)
     cameras = ", ".join(
@@ -27,7 +28,10 @@ def describe(bundle: Bundle) -> list[tuple[str, str]]:
         ("longest trained delay", f"{manifest.max_trained_delay} rows"),
         ("weights", f"{WEIGHTS_FILE}, {weights.bytes / 1e6:.2f} MB, SHA-256 {weights.sha256[:16]}…"),
         ("graphs", f"{' + '.join(graph.file for graph in graphs.all)}, {graph_bytes / 1e3:.0f} kB without weights"),
-        ("golden", f"recorded by {manifest.golden.recorded_by}, atol {manifest.golden.atol:g}"),
+        (
+            "golden",
+            f"recorded by {recorder}, atol {manifest.golden.atol:g}",
+        ),
     ]
 
 

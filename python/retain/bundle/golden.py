@@ -1,6 +1,6 @@
 """Golden inputs and outputs: one seeded observation, one flow step and one whole chunk, with what they must give."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ _PREFIX_OUTPUT = "prefix.output."
 class GoldenCase:
     """What `golden.safetensors` holds. B = 1; H rows, W columns, the first A of which are channels, S state channels.
 
-    `x`, `t`, `velocity` and `noise` are empty, of shape [0], where the policy regresses its chunk.
+    Outputs (prefix_outputs, velocity, chunk, actions) are empty where nobody has recorded them yet; `x`, `t`,
+    `velocity` and `noise` are empty where the policy regresses its chunk.
     """
 
     instruction: str
@@ -43,6 +44,20 @@ class GoldenCase:
     """[1, S] robot units: what `prefix_inputs["state"]` was normalized from."""
     actions: FloatArray
     """[1, H, A] absolute robot units: `chunk` decoded at `state`."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it has outputs."""
+        return self.chunk.size > 0
+
+    def only_inputs(self, state: FloatArray) -> "GoldenCase":
+        """The same questions without answers.
+
+        Args:
+            state: [1, S] robot units, where those of the new bundle differ.
+        """
+        nothing = np.zeros(0, np.float32)
+        return replace(self, prefix_outputs={}, velocity=nothing, chunk=nothing, actions=nothing, state=state)
 
     def save(self, path: Path) -> None:
         """Write the safetensors file; the instruction is in its metadata."""

@@ -176,8 +176,10 @@ class Golden(_Part):
     file: Name
     atol: PositiveFloat
     """Largest allowed max|got − expected| / max(1, max|expected|), in normalized units."""
-    recorded_by: Name
-    """Who computed the expected outputs: PyTorch, or ONNX Runtime without graph optimizations for reused graphs."""
+    recorded_by: Name | None
+    """Who computed the expected outputs: PyTorch, or ONNX Runtime without graph optimizations; None: nobody.
+
+    Then whoever opens the bundle computes the outputs first, from the graphs run node by node."""
     graphs_checked_by: Name
     """The independent implementation with which these graphs were last compared, whatever the weights then were."""
 

@@ -27,6 +27,11 @@ class Units:
         # An absolute channel needs no state channel of its name; whichever is read in its place is not used.
         self._measured = np.array([column.get(channel.name, 0) for channel in action.channels])
 
+    @property
+    def action_channels(self) -> int:
+        """A."""
+        return len(self._is_delta)
+
     @classmethod
     def of(cls, manifest: Manifest) -> "Units":
         """The units of a bundle."""

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
             args.output,
             graph_from=args.graph_from,
             trt=trt_precision(args),
+            record_golden=args.record_golden,
             limits=None if args.limits is None else read_limits(args.limits),
             components=components,
             threads=args.threads,

@@ -4,5 +4,14 @@ from retain.engine.golden import GoldenReport, check_golden, compare_golden
 from retain.engine.library import find_onnxruntime
 from retain.engine.open import open_engine
 from retain.engine.player import EnginePlayer
+from retain.engine.reference import golden_case
 
-__all__ = ["EnginePlayer", "GoldenReport", "check_golden", "compare_golden", "find_onnxruntime", "open_engine"]
+__all__ = [
+    "EnginePlayer",
+    "GoldenReport",
+    "check_golden",
+    "compare_golden",
+    "find_onnxruntime",
+    "golden_case",
+    "open_engine",
+]

@@ -46,21 +46,26 @@ def compare_golden(engine: core.OnnxRuntimeEngine, case: GoldenCase, flow_steps:
     return GoldenReport(errors, atol)
 
 
-def check_golden(engine: core.OnnxRuntimeEngine, bundle: Bundle) -> GoldenReport:
-    """Compare an engine with the bundle's golden file.
+def check_golden(engine: core.OnnxRuntimeEngine, bundle: Bundle, case: GoldenCase) -> GoldenReport:
+    """Compare an engine with the bundle's golden outputs.
+
+    Args:
+        engine: Opened on the bundle.
+        bundle: For what it allows.
+        case: From `retain.engine.reference.golden_case`.
 
     Raises:
         BundleError: An output is further away than the manifest allows.
     """
     golden = bundle.manifest.golden
-    case = GoldenCase.load(bundle.file(golden.file))
     report = compare_golden(engine, case, bundle.manifest.flow_steps, golden.atol)
     if not report.passed:
         name, error = report.worst
+        recorder = golden.recorded_by or "the graphs run node by node"
         raise BundleError(
             f"{bundle.path} computes something else than at its export: {name} is off by {error:.2e} in"
             f" {engine.info.description}, allowed is {golden.atol:.0e}"
-            f" ({golden.file}, recorded by {golden.recorded_by}); copy the bundle again, or export it again"
+            f" ({golden.file}, recorded by {recorder}); copy the bundle again, or export it again"
         )
     return report
 

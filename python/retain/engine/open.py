@@ -5,10 +5,9 @@ from pathlib import Path
 
 from retain._core import engine as core
 from retain.bundle import Bundle
-from retain.bundle.manifest import Graph, Graphs
 from retain.engine.golden import check_golden
-from retain.engine.library import find_onnxruntime
-from retain.errors import EngineError
+from retain.engine.graphs import open_graphs
+from retain.engine.reference import golden_case
 
 
 def open_engine(
@@ -37,6 +36,8 @@ def open_engine(
         BundleError: The golden outputs are not reproduced; the message has the numbers.
         MissingExtraError: ONNX Runtime is not installed.
     """
+    # First, and gone before the engine is opened: both hold the weights.
+    case = golden_case(bundle) if golden else None
     engine = open_graphs(
         bundle.path,
         bundle.manifest.graphs,
@@ -46,38 +47,6 @@ def open_engine(
         library=library,
         optimize=optimize,
     )
-    if golden:
-        check_golden(engine, bundle)
+    if case is not None:
+        check_golden(engine, bundle, case)
     return engine
-
-
-def open_graphs(
-    directory: Path,
-    graphs: Graphs,
-    provider: str = "cpu",
-    threads: int = 1,
-    *,
-    provider_options: Mapping[str, str] | None = None,
-    library: Path | None = None,
-    optimize: bool = True,
-) -> core.OnnxRuntimeEngine:
-    """Open two graphs that need not belong to a finished bundle; `open_engine` describes the arguments."""
-    if threads < 1:
-        raise EngineError(f"threads is {threads}, expected 1 or more")
-    return core.OnnxRuntimeEngine(
-        _graph(directory, graphs.prefix),
-        None if graphs.step is None else _graph(directory, graphs.step),
-        library=library if library is not None else find_onnxruntime(),
-        threads=threads,
-        provider=provider,
-        provider_options=dict(provider_options or {}),
-        optimize=optimize,
-    )
-
-
-def _graph(directory: Path, graph: Graph) -> core.Graph:
-    return core.Graph(
-        directory / graph.file,
-        [(tensor.name, tensor.dtype, tensor.shape) for tensor in graph.inputs],
-        [(tensor.name, tensor.dtype, tensor.shape) for tensor in graph.outputs],
-    )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from retain.bundle import WEIGHTS_FILE, Bundle, GoldenCase
 from retain.bundle.digest import record_files
-from retain.engine import EnginePlayer, check_golden, open_engine
+from retain.engine import EnginePlayer, check_golden, golden_case, open_engine
 from retain.errors import BundleError, EngineError
 from retain.policy import load_policy
 
@@ -26,7 +26,7 @@ def observation(seed: int, batch: int) -> tuple[dict[str, np.ndarray], np.ndarra
 
 def test_golden_parity_is_within_the_promise(exported: Path) -> None:
     bundle = Bundle.open(exported)
-    report = check_golden(open_engine(bundle, golden=False), bundle)
+    report = check_golden(open_engine(bundle, golden=False), bundle, golden_case(bundle))
     assert set(report.errors) == {"kv", "velocity", "chunk"}
     assert report.worst[1] <= 1e-5
     assert bundle.manifest.golden.recorded_by.startswith("PyTorch")
@@ -40,7 +40,7 @@ def test_the_golden_step_has_a_flow_time_of_its_own_in_every_row(exported: Path)
 @pytest.mark.parametrize("options", [{"threads": 2}, {"optimize": False}])
 def test_threads_and_optimization_do_not_change_the_policy(exported: Path, options: dict[str, int]) -> None:
     bundle = Bundle.open(exported)
-    assert check_golden(open_engine(bundle, golden=False, **options), bundle).passed
+    assert check_golden(open_engine(bundle, golden=False, **options), bundle, golden_case(bundle)).passed
 
 
 def test_a_player_says_what_the_policy_says_in_robot_units(exported: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from retain.bundle import WEIGHTS_FILE, Bundle
+from retain.bundle import WEIGHTS_FILE, Bundle, GoldenCase
 from retain.cli.main import main
 from retain.engine import EnginePlayer
 from retain.errors import CheckpointError, ExportError, PolicyError
@@ -77,7 +77,7 @@ def test_reused_graphs_compute_the_new_policy_and_say_who_checked(
 ) -> None:
     report = merge_export(base_policy, finetuned_policy, 0.7, tmp_path / "b", graph_from=exported)
     golden = report.manifest.golden
-    assert golden.recorded_by.endswith("no graph optimizations")
+    assert (report.golden, golden.recorded_by) == (None, None)
     assert golden.graphs_checked_by.startswith("PyTorch")
     generator = np.random.default_rng(0)
     images = {
@@ -89,6 +89,17 @@ def test_reused_graphs_compute_the_new_policy_and_say_who_checked(
     expected = load_policy(tmp_path / "b").predict_chunk(images, state, texts, noise)
     found = EnginePlayer(Bundle.open(tmp_path / "b")).predict_chunk(images, state, texts, noise)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_golden_outputs_of_reused_graphs_are_recorded_where_that_is_asked_for(
+    base_policy: Path, finetuned_policy: Path, exported: Path, tmp_path: Path
+) -> None:
+    report = merge_export(base_policy, finetuned_policy, 0.7, tmp_path / "b", graph_from=exported, record_golden=True)
+    assert report.golden is not None
+    assert report.golden.worst[1] <= 1e-5
+    assert report.manifest.golden.recorded_by == "ONNX Runtime, no graph optimizations"
+    assert GoldenCase.load(tmp_path / "b" / "golden.safetensors").is_recorded
+    Bundle.open(tmp_path / "b")
 
 
 def test_reusing_graphs_needs_no_torch(
@@ -171,8 +182,8 @@ def test_a_killed_export_leaves_no_bundle_and_the_next_one_cleans_up(
     # A stage that never ends, right after the weights were written, so that the kill always comes in the middle.
     code = (
         "import sys, time\n"
-        "import retain.export.export as export\n"
-        "export.check_graphs = lambda *files: (print('here', flush=True), time.sleep(600))\n"
+        "import retain.export.assemble as assemble\n"
+        "assemble.check_graphs = lambda *files: (print('here', flush=True), time.sleep(600))\n"
         "from retain.cli.main import main\n"
         "main(sys.argv[1:])\n"
     )
@@ -217,7 +228,7 @@ def test_json_output_is_one_object(
     base_policy: Path, finetuned_policy: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [base_policy, finetuned_policy, "--alpha", "0.5", "-o", tmp_path / "b"]
-    assert main(["merge-export", *map(str, arguments), "--graph-from", str(exported), "--json"]) == 0
+    assert main(["merge-export", *map(str, arguments), "--graph-from", str(exported), "--json", "--record-golden"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["golden"]["errors"]["chunk"] <= 1e-4
     assert document["weights"]["bytes"] == (tmp_path / "b" / WEIGHTS_FILE).stat().st_size
