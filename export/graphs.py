@@ -88,6 +88,7 @@ def signature(model: "onnx.ModelProto", file: str) -> Graph:
 
 def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], outputs: list[str]) -> "onnx.ModelProto":
     from .constant_integers import fold_integers
+    from .plain_convolutions import drop_zero_biases
     from .sequences import slice_sequences
     from .uint8_images import cast_frames_first
 
@@ -112,6 +113,7 @@ def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], out
     _name_as_in_the_policy(model)
     slice_sequences(model)
     cast_frames_first(model)
+    drop_zero_biases(model)
     fold_integers(model)
     return model
 

@@ -51,8 +51,7 @@ class ACTPolicy(Policy):
 
     def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> dict[str, Tensor]:
         """See `Policy.prefix`: the chunk itself, float32 (B, H, A), normalized. Tokens and mask are not read."""
-        latent = state.new_zeros(state.shape[0], self.config.latent_dim)
-        return {"chunk": self.model(self._normalize(images), state, latent)}
+        return {"chunk": self.model(self._normalize(images), state)}
 
     def step(self, x: Tensor, t: Tensor, context: Context) -> Tensor:
         """Always refuses.
@@ -78,6 +77,7 @@ class ACTPolicy(Policy):
         """
         if insulate:
             raise PolicyError("ACT has no flow whose gradient --insulate could keep out of the backbone; leave it out")
+        # Zeros rather than None: what reads them is then part of the loss, with a gradient for every parameter.
         latent, divergence = batch.state.new_zeros(batch.state.shape[0], self.config.latent_dim), None
         with _seeded(generator, self.device):
             if self.training and self.config.use_vae:

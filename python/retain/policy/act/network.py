@@ -26,7 +26,6 @@ class ACTNetwork(nn.Module):
     def __init__(self, config: ACTConfig, state: int, action: int, horizon: int) -> None:
         super().__init__()
         width = config.dim_model
-        self.latent_dim = config.latent_dim
         if config.use_vae:
             self.vae_encoder = Encoder(config, config.n_vae_encoder_layers)
             self.vae_encoder_cls_embed = nn.Embedding(1, width)
@@ -48,18 +47,20 @@ class ACTNetwork(nn.Module):
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(self, images: list[Tensor], state: Tensor, latent: Tensor) -> Tensor:
+    def forward(self, images: list[Tensor], state: Tensor, latent: Tensor | None = None) -> Tensor:
         """Regress the chunk.
 
         Args:
             images: float32 (B, 3, H, W) per camera, normalized; sizes may differ between cameras.
             state: float32 (B, S), normalized.
-            latent: float32 (B, latent_dim); zeros outside of training.
+            latent: float32 (B, latent_dim); None, outside of training, is LeRobot's latent of zeros.
 
         Returns:
             float32 (B, horizon, A), normalized.
         """
-        tokens = [self.encoder_latent_input_proj(latent)[:, None], self.encoder_robot_state_input_proj(state)[:, None]]
+        project = self.encoder_latent_input_proj
+        first = project.bias.expand(state.shape[0], -1) if latent is None else project(latent)
+        tokens = [first[:, None], self.encoder_robot_state_input_proj(state)[:, None]]
         places = [self.encoder_1d_feature_pos_embed.weight]
         for image in images:
             cells = self.encoder_img_feat_input_proj(self.backbone(image))
@@ -68,7 +69,9 @@ class ACTNetwork(nn.Module):
         positions = torch.cat(places)
         memory = self.encoder(torch.cat(tokens, 1), positions)
         rows = self.decoder_pos_embed.weight
-        decoded = self.decoder(torch.zeros_like(rows).expand(state.shape[0], -1, -1), rows, memory, positions)
+        # The decoder starts from zeros; what a row stands for is in its position alone.
+        nothing = torch.zeros(state.shape[0], *rows.shape, dtype=rows.dtype, device=rows.device)
+        decoded = self.decoder(nothing, rows, memory, positions)
         chunk: Tensor = self.action_head(decoded)
         return chunk
 

@@ -23,17 +23,16 @@ def cell_positions(height: int, width: int, channels: int, device: torch.device 
     into (0, 2 pi]. Computed where it is used, so that an exported graph holds no table.
     """
     half = channels // 2
-    inverse_frequency = _TEMPERATURE ** (
-        2 * torch.div(torch.arange(half, device=device), 2, rounding_mode="floor").float() / half
-    )
-    rows = _line(height, inverse_frequency, device)[:, None].expand(height, width, half)
-    columns = _line(width, inverse_frequency, device)[None].expand(height, width, half)
+    pair = torch.arange(half // 2, dtype=torch.float32, device=device)
+    frequency = torch.exp(pair * (-2 * math.log(_TEMPERATURE) / half))
+    rows = _line(height, frequency)[:, None].expand(height, width, half)
+    columns = _line(width, frequency)[None].expand(height, width, half)
     return torch.cat([rows, columns], -1).reshape(height * width, channels)
 
 
-def _line(count: int, inverse_frequency: Tensor, device: torch.device | None) -> Tensor:
-    """float32 (count, half): sines and cosines taking turns."""
+def _line(count: int, frequency: Tensor) -> Tensor:
+    """float32 (count, 2 * frequencies): sines and cosines taking turns."""
     # The epsilon is DETR's and LeRobot's; weights were trained with it.
-    place = torch.arange(1, count + 1, device=device).float() / (count + _EPSILON) * (2 * math.pi)
-    angle = place[:, None] / inverse_frequency
-    return torch.stack([angle[:, 0::2].sin(), angle[:, 1::2].cos()], -1).flatten(1)
+    number = torch.arange(1, count + 1, dtype=torch.float32, device=frequency.device)
+    angle = (number * (2 * math.pi / (count + _EPSILON)))[:, None] * frequency
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)

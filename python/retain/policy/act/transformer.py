@@ -41,10 +41,12 @@ class Attention(nn.Module):
             functional.linear(x, weight, bias).view(*x.shape[:2], self.heads, -1).transpose(1, 2)
             for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
         )
-        seen = None if padding is None else ~padding[:, None, None]
-        dropout = self.dropout if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, dropout_p=dropout)
-        projected: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        # Written out: the fused operator leaves ONNX a scale that is computed from shapes at every call.
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
+        if padding is not None:
+            scores = scores.masked_fill(padding[:, None, None], float("-inf"))
+        attention = functional.dropout(scores.softmax(-1), self.dropout, self.training)
+        projected: Tensor = self.out_proj((attention @ v).transpose(1, 2).flatten(2))
         return projected
 
 
