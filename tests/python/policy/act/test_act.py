@@ -156,6 +156,16 @@ def test_the_loss_is_a_function_of_the_generators_seed_and_leaves_torchs_own_alo
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def test_bfloat16_arithmetic_gives_about_the_same_loss():
+    policy = act_policy(dropout=0.0).train()
+    batch = batch_of(policy, torch.tensor([[False] * 7, [False] * 4 + [True] * 3]))
+    exact = policy.loss(batch, torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = policy.loss(batch, torch.Generator().manual_seed(0))
+    assert rounded.dtype == torch.float32
+    assert rounded.item() == pytest.approx(exact.item(), rel=0.02)
+
+
 @pytest.mark.parametrize("use_vae", [True, False])
 def test_every_parameter_learns(use_vae):
     policy = act_policy(use_vae=use_vae).train()
