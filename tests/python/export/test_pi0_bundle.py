@@ -1,0 +1,71 @@
+"""π0 and π0.5 from LeRobot's directory to the C++ engine: merged at two α with one graph, stored in bfloat16."""
+
+import numpy as np
+import pytest
+import torch
+from retain.bundle import Bundle
+from retain.engine import EnginePlayer
+from retain.export.export import merge_export
+from retain.policy import load_policy
+
+from ..policy.pi0 import tiny  # noqa: TID252 (tests are no package that could be named)
+from ..policy.pi0.lerobot_files import adopt_pi0  # noqa: TID252
+
+
+@pytest.fixture(scope="module", params=tiny.FAMILIES)
+def ends(request, tmp_path_factory):
+    torch.set_num_threads(1)
+    directory = tmp_path_factory.mktemp(request.param)
+    base, finetuned = tiny.policy(request.param), tiny.policy(request.param)
+    with torch.no_grad():
+        for parameter in finetuned.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)))
+    return tuple(
+        adopt_pi0(policy, directory / name, torch.bfloat16)
+        for policy, name in ((base, "base"), (finetuned, "finetuned"))
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(ends, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundle") / "half"
+    merge_export(*ends, 0.5, path)
+    return path
+
+
+def same_chunk(bundle):
+    """In C++ ONNX Runtime and in PyTorch, in the robot's units."""
+    policy, player = load_policy(bundle), EnginePlayer(Bundle.open(bundle))
+    generator = np.random.default_rng(3)
+    images = {
+        camera.role: generator.integers(0, 256, (1, camera.height, camera.width, 3), dtype=np.uint8)
+        for camera in policy.spec.cameras
+    }
+    state = generator.standard_normal((1, len(policy.spec.state)), dtype=np.float32)
+    noise = generator.standard_normal((1, policy.spec.horizon, policy.spec.action_width), dtype=np.float32)
+    chunks = [source.predict_chunk(images, state, ["stop"], noise) for source in (policy, player)]
+    assert chunks[0].shape == (1, tiny.HORIZON, 2)
+    np.testing.assert_allclose(chunks[1], chunks[0], atol=1e-4)
+    return chunks[0]
+
+
+def test_the_engine_says_what_pytorch_says(bundle):
+    manifest = Bundle.open(bundle).manifest
+    assert (manifest.action_width, len(manifest.action.channels)) == (8, 2)
+    assert {camera.role for camera in manifest.observation.cameras} == {"front", "wrist"}
+    same_chunk(bundle)
+
+
+def test_another_alpha_reuses_the_graphs_and_is_another_policy(ends, bundle, tmp_path):
+    merge_export(*ends, 0.1, tmp_path / "tenth", graph_from=bundle)
+    for graph in ("prefix.onnx", "step.onnx"):
+        assert (tmp_path / "tenth" / graph).stat().st_size == (bundle / graph).stat().st_size
+    assert abs(same_chunk(tmp_path / "tenth") - same_chunk(bundle)).max() > 1e-3
+
+
+def test_a_directory_of_lerobots_loads_every_tensor(ends):
+    policy = load_policy(ends[0])
+    expected = tiny.policy(policy.spec.family)
+    for name, tensor in policy.state_dict().items():
+        assert torch.equal(tensor, expected.state_dict()[name].bfloat16().float()), name
+    assert policy.spec.normalization.state.offset == pytest.approx(expected.spec.normalization.state.offset)
