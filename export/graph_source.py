@@ -11,6 +11,7 @@ from retain.bundle import WEIGHTS_FILE, Bundle, GoldenCase
 from retain.bundle.manifest import Golden, Graphs
 from retain.checkpoint import open_checkpoint
 from retain.errors import ExportError
+from retain.merge.families import detect_family
 from retain.policy import PolicySpec
 from retain.policy.configuration_file import read_configuration
 from retain.policy.units import in_si
@@ -104,5 +105,12 @@ def _check_same_architecture(donor: Bundle, directory: Path, spec: PolicySpec) -
 
 
 def _layout(directory: Path) -> Layout:
+    """Where the weights lie; of two tied tensors, one may stand for both."""
     checkpoint = open_checkpoint(directory / WEIGHTS_FILE)
-    return Layout(checkpoint.tensors, checkpoint.aliases)
+    stored = checkpoint.tensors
+    family = detect_family({}, stored)
+    pairs = family.aliases if family is not None else ()
+    tied = {
+        name: other for pair in pairs for name, other in (pair, pair[::-1]) if name not in stored and other in stored
+    }
+    return Layout(stored, {**tied, **checkpoint.aliases})

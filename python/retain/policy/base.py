@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,9 @@ class Policy(nn.Module, ABC):
         spec: What it sees and says.
         tokenizer: Pads to `spec.max_tokens`; None for policies that take no instruction.
     """
+
+    tied: ClassVar[Mapping[str, str]] = {}
+    """Tensors that a checkpoint may leave out, each with the one that then stands for it."""
 
     def __init__(self, spec: PolicySpec, tokenizer: Tokenizer | None) -> None:
         super().__init__()

@@ -96,9 +96,9 @@ def _fill(network: Policy, path: Path) -> None:
     expected = network.state_dict()
     try:
         with safe_open(path, framework="pt") as file:
-            _check_names(path, expected, set(file.keys()))
+            sources = _sources(path, network, set(file.keys()), file.metadata() or {})
             for name, parameter in expected.items():
-                tensor = file.get_tensor(name)
+                tensor = file.get_tensor(sources[name])
                 if tensor.shape != parameter.shape:
                     raise PolicyError(f"{path}: {name} is {list(tensor.shape)}, expected {list(parameter.shape)}")
                 if not bool(torch.isfinite(tensor).all()):
@@ -110,11 +110,18 @@ def _fill(network: Policy, path: Path) -> None:
         raise PolicyError(f"{path} is not a complete safetensors file ({error}); copy it again") from error
 
 
-def _check_names(path: Path, expected: Mapping[str, torch.Tensor], found: set[str]) -> None:
-    for name in expected.keys() - found:
-        raise PolicyError(f"{path} lacks {name}, which config.json's architecture has")
-    for name in found - expected.keys():
+def _sources(path: Path, network: Policy, found: set[str], metadata: Mapping[str, str]) -> dict[str, str]:
+    """Where each tensor is read: under its name, or, left out, under that of the one that it is tied to."""
+    sources = {}
+    for name in network.state_dict():
+        candidates = (name, metadata.get(name), network.tied.get(name))
+        source = next((candidate for candidate in candidates if candidate in found), None)
+        if source is None:
+            raise PolicyError(f"{path} lacks {name}, which config.json's architecture has")
+        sources[name] = source
+    for name in found - set(sources.values()):
         raise PolicyError(f"{path} has {name}, which config.json's architecture does not have")
+    return sources
 
 
 def _sidecars(directory: Path) -> dict[str, bytes]:

@@ -5,8 +5,10 @@ import pytest
 import torch
 from retain.bundle import Bundle
 from retain.engine import EnginePlayer
-from retain.export.export import merge_export
+from retain.errors import PolicyError
+from retain.export.export import export_policy, merge_export
 from retain.policy import load_policy
+from safetensors.torch import load_file, save_file
 
 from ..policy.pi0 import tiny  # noqa: TID252 (tests are no package that could be named)
 from ..policy.pi0.lerobot_files import adopt_pi0  # noqa: TID252
@@ -69,3 +71,22 @@ def test_a_directory_of_lerobots_loads_every_tensor(ends):
     for name, tensor in policy.state_dict().items():
         assert torch.equal(tensor, expected.state_dict()[name].bfloat16().float()), name
     assert policy.spec.normalization.state.offset == pytest.approx(expected.spec.normalization.state.offset)
+
+
+@pytest.mark.parametrize("kept", ["lm_head.weight", "model.language_model.embed_tokens.weight"])
+def test_one_of_the_two_tied_tensors_stands_for_both(tmp_path, kept):
+    """As in the published π0.5, whose file has 812 of the 813 tensors."""
+    path = adopt_pi0(tiny.policy("pi0"), tmp_path)
+    paligemma = "model.paligemma_with_expert.paligemma."
+    names = {paligemma + name for name in ("lm_head.weight", "model.language_model.embed_tokens.weight")}
+    tensors = load_file(path / "model.safetensors")
+    dropped = names - {paligemma + kept}
+    save_file({name: tensor for name, tensor in tensors.items() if name not in dropped}, path / "model.safetensors")
+    loaded = load_policy(path).state_dict()
+    for name in names:
+        assert torch.equal(loaded[name], tensors[paligemma + kept])
+    export_policy(path, tmp_path / "bundle")
+    same_chunk(tmp_path / "bundle")
+    save_file({name: tensor for name, tensor in tensors.items() if name not in names}, path / "model.safetensors")
+    with pytest.raises(PolicyError, match=r"lacks .*paligemma\."):
+        load_policy(path)

@@ -10,6 +10,7 @@ from torch import Tensor
 from retain.errors import PolicyError
 from retain.policy.base import Batch, Context, Policy
 from retain.policy.pi0.configuration import Pi0Config
+from retain.policy.pi0.names import TIED
 from retain.policy.pi0.network import PiNetwork
 from retain.policy.spec import PolicySpec
 from retain.policy.vlm.flow_matching import draw_flow, flow_loss
@@ -30,6 +31,8 @@ class PiPolicy(Policy):
     Raises:
         PolicyError: Spec and configuration do not fit each other.
     """
+
+    tied = TIED
 
     def __init__(self, spec: PolicySpec, config: Pi0Config, tokenizer: Tokenizer, network: PiNetwork) -> None:
         super().__init__(spec, tokenizer)

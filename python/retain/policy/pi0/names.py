@@ -5,15 +5,15 @@ PaliGemma; LeRobot keeps both. Files from before the families parted call π0's 
 sources have a `_fix_pytorch_state_dict_keys` for that).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from retain.errors import PolicyError
 
 _PALIGEMMA = "model.paligemma_with_expert.paligemma."
-_TIED = {
-    f"{_PALIGEMMA}model.language_model.embed_tokens.weight": f"{_PALIGEMMA}lm_head.weight",
-    f"{_PALIGEMMA}lm_head.weight": f"{_PALIGEMMA}model.language_model.embed_tokens.weight",
-}
+_WORDS, _HEAD = f"{_PALIGEMMA}model.language_model.embed_tokens.weight", f"{_PALIGEMMA}lm_head.weight"
+TIED: Mapping[str, str] = {_WORDS: _HEAD, _HEAD: _WORDS}
+"""The word table and PaliGemma's head: published checkpoints have one of them (3.62 of π0.5's 4.14 billion numbers)."""
+
 _PREFIX = "model."
 
 
@@ -46,6 +46,6 @@ def openpi_sources(expected: Collection[str], found: Collection[str]) -> dict[st
 def _source(name: str, found: Collection[str]) -> str | None:
     plain = name.removeprefix(_PREFIX)
     candidates = [plain, plain.replace("action_time_mlp_", "time_mlp_", 1)]
-    if name in _TIED:
-        candidates.append(_TIED[name].removeprefix(_PREFIX))
+    if name in TIED:
+        candidates.append(TIED[name].removeprefix(_PREFIX))
     return next((candidate for candidate in candidates if candidate in found), None)
