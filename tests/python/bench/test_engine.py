@@ -224,12 +224,12 @@ def test_ctrl_c_leaves_no_process_behind(exported: Path) -> None:
         [*command, "--threads", "1", "--rounds", "1", "--seconds", "600"], stderr=subprocess.PIPE, text=True
     )
     workers: list[int] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not workers and time.monotonic() < deadline:
         time.sleep(0.1)
         workers = [child for child in _children(running.pid) if "engine_worker" in _command(child)]
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=30)
+    _, said = running.communicate(timeout=100)
     assert workers
     assert running.returncode == 130
     assert said.strip().endswith("interrupted")
