@@ -20,7 +20,7 @@ def write_backbone(directory: Path, document: Mapping[str, Any]) -> Path:
 
     marks = {"image_token": "<image>", "fake_image_token": "<fake>", "global_image_token": "<global>",
              "end_of_utterance_token": "<end>"}  # fmt: skip
-    words = ["<unk>", "<s>", "</s>", *marks.values(), "pick", "up", "the", "block"]
+    words = ["<unk>", "<s>", "<|im_end|>", *marks.values(), "pick", "up", "the", "block"]
     tokenizer = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     directory.mkdir()
@@ -29,7 +29,7 @@ def write_backbone(directory: Path, document: Mapping[str, Any]) -> Path:
         "config": document,
         "tokenizer_config": {
             "tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>", "bos_token": "<s>",
-            "eos_token": "</s>", "pad_token": "</s>", "extra_special_tokens": marks,
+            "eos_token": "<|im_end|>", "pad_token": "<|im_end|>", "extra_special_tokens": marks,
         },
         "preprocessor_config": {"image_processor_type": "SmolVLMImageProcessor"},
         "video_preprocessor_config": {"video_processor_type": "SmolVLMVideoProcessor"},

@@ -47,16 +47,17 @@ class Backbone(nn.Module):
     """SmolVLM (arXiv 2504.05299): a SigLIP tower, a connector, the first text layers of a Llama.
 
     Args:
-        vlm: Its configuration.
+        vlm: Its configuration. With `shifted_positions` in its `vision_config`, a patch reads the position left above
+            it, as in transformers 4.55 to 4.57 in float32 (huggingface/transformers#41190): for a policy that was
+            trained there.
         layers: Text layers that are kept; 0 or less: all.
-        shifted_positions: See `SmolVLAConfig.shifted_positions`.
 
     Raises:
         PolicyError: The backbone is of another architecture, or its sizes do not fit each other.
         MissingExtraError: transformers is not installed.
     """
 
-    def __init__(self, vlm: Mapping[str, Any], layers: int, *, shifted_positions: bool = False) -> None:
+    def __init__(self, vlm: Mapping[str, Any], layers: int) -> None:
         super().__init__()
         text = text_configuration(vlm)
         from transformers import SmolVLMConfig
@@ -72,7 +73,7 @@ class Backbone(nn.Module):
         kept = min(layers, text.num_hidden_layers) if layers > 0 else text.num_hidden_layers
         self.head_dim = int(text.head_dim)
         self.width = int(text.hidden_size)
-        self.shifted_positions = shifted_positions
+        self.shifted_positions = bool(section.get("shifted_positions"))
         self.recompute = False
         language = {
             "embed_tokens": nn.Embedding(text.vocab_size, text.hidden_size, text.pad_token_id),

@@ -37,9 +37,7 @@ class SmolVLAConfig:
         max_period: Longest [flow time].
         delay_probability: Retain's: share of the chunks that training shows with committed rows; see
             `retain.policy.vlm.flow_matching.draw_flow`.
-        shifted_positions: Retain's: patch i reads the position of its left and upper neighbour, as with transformers
-            4.55 to 4.57 in float32 (huggingface/transformers#41190). For a policy that was trained there.
-        vlm: Configuration of the backbone, as `transformers` writes it.
+        vlm: Configuration of the backbone, as `transformers` writes it; see `Backbone` for the one key of retain's.
         document: The other keys of LeRobot's `config.json`, kept for writing it again.
     """
 
@@ -56,7 +54,6 @@ class SmolVLAConfig:
     min_period: float = 4e-3
     max_period: float = 4.0
     delay_probability: float = 0.0
-    shifted_positions: bool = False
     vlm: Mapping[str, Any] = field(default_factory=lambda: SMOLVLM2_500M)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -117,12 +114,11 @@ class SmolVLAConfig:
         return cls(**values, vlm=_backbone(document) if vlm is None else vlm, document=rest)
 
     def to_lerobot(self) -> dict[str, Any]:
-        """LeRobot's keys, the backbone's configuration under `vlm_config`, and retain's two where they are set."""
+        """LeRobot's keys, the backbone's configuration under `vlm_config`, retain's `delay_probability` where set."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         document, vlm = values.pop("document"), values.pop("vlm")
-        for name in ("delay_probability", "shifted_positions"):
-            if not values[name]:
-                del values[name]
+        if not self.delay_probability:
+            del values["delay_probability"]
         values["resize_imgs_with_padding"] = list(self.resize_imgs_with_padding)
         return {**document, **values, VLM: vlm}
 

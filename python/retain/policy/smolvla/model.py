@@ -152,7 +152,7 @@ class _Network(nn.Module):
 
     def __init__(self, config: SmolVLAConfig) -> None:
         super().__init__()
-        backbone = Backbone(config.vlm, config.num_vlm_layers, shifted_positions=config.shifted_positions)
+        backbone = Backbone(config.vlm, config.num_vlm_layers)
         backbone.check_image_size(config.image_size)
         expert = ActionExpert(config, len(backbone.layers))
         self.vlm_with_expert = nn.ModuleDict({"vlm": backbone, "lm_expert": expert})

@@ -9,8 +9,8 @@ from .plain_smolvla import position_ids
 from .small import BACKBONE, draw_weights
 
 
-def backbone(*, layers=0, **options):
-    return draw_weights(Backbone(BACKBONE, layers, **options))
+def backbone(**vision):
+    return draw_weights(Backbone({**BACKBONE, "vision_config": {**BACKBONE["vision_config"], **vision}}, 0))
 
 
 def frames(side=32, count=2):

@@ -48,7 +48,6 @@ sizes = st.fixed_dictionaries(
         "min_period": st.floats(1e-4, 1e-1),
         "max_period": st.floats(1, 10),
         "delay_probability": st.floats(0, 1),
-        "shifted_positions": st.booleans(),
         "optimizer_lr": st.floats(0, 1),
     },
 )

@@ -1,6 +1,7 @@
 """The same weights, the same noise: what LeRobot's SmolVLA computes (docs/lerobot.md makes an environment for it)."""
 
 import dataclasses
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,7 +75,8 @@ def pair(lerobot, tmp_path, monkeypatch, request):
         **{"resize_imgs_with_padding": (32, 32), **request.param},
     )
     theirs = draw_weights(lerobot.policy(their_config))
-    document = {**dataclasses.asdict(their_config), "vlm_config": BACKBONE, "shifted_positions": shifts(theirs)}
+    vision = {**BACKBONE["vision_config"], "shifted_positions": shifts(theirs)}
+    document = {**dataclasses.asdict(their_config), "vlm_config": {**BACKBONE, "vision_config": vision}}
     tokenizer = small_tokenizer(spec)
     if their_config.add_image_special_tokens:
         tokenizer.add_special_tokens(["<fake_token_around_image>", "<global-img>"])
@@ -158,3 +160,38 @@ def test_lerobot_loads_what_we_save(pair, tmp_path):
     assert loaded.keys() == ours.state_dict().keys()
     for name, tensor in ours.state_dict().items():
         assert torch.equal(loaded[name], tensor), name
+
+
+@pytest.mark.parametrize("pair", LAYOUTS[:1], indirect=True, ids=str)
+def test_a_directory_that_lerobot_saved_is_the_same_policy(pair, observation, tmp_path):
+    """From frames, measured state and a sentence to commands: with LeRobot's processors there, after `adopt` here."""
+    from lerobot.policies.factory import make_pre_post_processors
+    from retain.policy import load_policy
+    from retain.policy.lerobot.adopt import Naming, adopt
+
+    theirs, ours = pair
+    names = {"observation.state": 3, "action": 4}
+    statistics = {
+        name: {"mean": torch.arange(count) - 1.0, "std": torch.arange(count) + 0.5} for name, count in names.items()
+    }
+    pre, post = make_pre_post_processors(theirs.config, dataset_stats=statistics)
+    saved = tmp_path / "policy"
+    for pipeline in (pre, post):
+        pipeline.save_pretrained(saved)
+    (saved / "vlm_config.json").write_text(json.dumps(ours.architecture()["vlm_config"]))
+    state, action = ("shoulder", "elbow", "gripper"), ("shoulder", "elbow", "wrist", "gripper")
+    adopt(saved, tmp_path / "adopted", Naming(30.0, state, action), [("*", "rad")])
+    loaded = load_policy(tmp_path / "adopted")
+
+    frames, _, _ = observation
+    frames = {role: values[:1] for role, values in frames.items()}
+    measured = np.array([[0.5, -1.0, 2.0]], np.float32)
+    noise = torch.randn(1, 6, 10, generator=torch.Generator().manual_seed(0))
+    chunk = loaded.predict_chunk(frames, measured, ["pick up the block"], noise=noise.numpy())
+    seen = {
+        f"observation.images.{role}": torch.from_numpy(values[0]).permute(2, 0, 1) / 255
+        for role, values in frames.items()
+    }
+    batch = pre({**seen, "observation.state": torch.from_numpy(measured[0]), "task": "pick up the block"})
+    expected = post(theirs.predict_action_chunk(batch, noise=noise)).numpy()
+    np.testing.assert_allclose(chunk, expected, atol=1e-4, rtol=0)
