@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from retain.errors import PolicyError, require
 from retain.policy.recompute import run_layer
-from retain.policy.vlm.attention import attend, split_heads
-from retain.policy.vlm.rotary import Rotation, rotate
+from retain.policy.smolvla.layers import BackboneLayer, LayerCache
+from retain.policy.vlm.rotary import Rotation
 
 _TEXT = (
     *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
@@ -19,9 +19,6 @@ _VISION = (
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_channels", "image_size"),
     *("patch_size", "hidden_act", "layer_norm_eps"),
 )
-
-LayerCache = tuple[Tensor, Tensor]
-"""Keys, already rotated, and values of one layer, (B, kv_heads, N, head_dim) each."""
 
 
 def text_configuration(vlm: Mapping[str, Any], **changes: Any) -> Any:
@@ -61,7 +58,7 @@ class Backbone(nn.Module):
         super().__init__()
         text = text_configuration(vlm)
         from transformers import SmolVLMConfig
-        from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm
+        from transformers.models.llama.modeling_llama import LlamaRMSNorm
         from transformers.models.smolvlm.configuration_smolvlm import SmolVLMVisionConfig
         from transformers.models.smolvlm.modeling_smolvlm import SmolVLMConnector, SmolVLMVisionTransformer
 
@@ -71,13 +68,12 @@ class Backbone(nn.Module):
         vision = SmolVLMVisionConfig(**{key: section[key] for key in _VISION if key in section})
         both = SmolVLMConfig(text_config=text, vision_config=vision, scale_factor=vlm.get("scale_factor", 2))
         kept = min(layers, text.num_hidden_layers) if layers > 0 else text.num_hidden_layers
-        self.head_dim = int(text.head_dim)
         self.width = int(text.hidden_size)
         self.shifted_positions = bool(section.get("shifted_positions"))
         self.recompute = False
         language = {
             "embed_tokens": nn.Embedding(text.vocab_size, text.hidden_size, text.pad_token_id),
-            "layers": nn.ModuleList(LlamaDecoderLayer(text, index) for index in range(kept)),
+            "layers": nn.ModuleList(BackboneLayer(text, index) for index in range(kept)),
             "norm": LlamaRMSNorm(text.hidden_size, eps=text.rms_norm_eps),
         }
         self.model = nn.ModuleDict(
@@ -155,29 +151,11 @@ class Backbone(nn.Module):
             positions: Rotations of the tokens.
             layers: How many.
         """
-        caches = []
+        caches: list[LayerCache] = []
         for layer in self.layers[: layers - 1]:
-            x, keys, values = run_layer(self._layer, layer, x, mask, positions, recompute=self.recompute)
+            x, keys, values = run_layer(layer, x, mask, positions, recompute=self.recompute)
             caches.append((keys, values))
-        last = self.layers[layers - 1]
-        return [*caches, self._keys_values(last, last.input_layernorm(x), positions)]
-
-    def _layer(self, layer: Any, x: Tensor, mask: Tensor, positions: Rotation) -> tuple[Tensor, Tensor, Tensor]:
-        normalized = layer.input_layernorm(x)
-        keys, values = self._keys_values(layer, normalized, positions)
-        queries = rotate(split_heads(layer.self_attn.q_proj(normalized), self.head_dim), positions)
-        return finish(layer, x, attend(queries, keys, values, mask)), keys, values
-
-    def _keys_values(self, layer: Any, normalized: Tensor, positions: Rotation) -> LayerCache:
-        keys = rotate(split_heads(layer.self_attn.k_proj(normalized), self.head_dim), positions)
-        return keys, split_heads(layer.self_attn.v_proj(normalized), self.head_dim)
-
-
-def finish(layer: Any, x: Tensor, read: Tensor) -> Tensor:
-    """The rest of a Llama layer: what attention read (B, N, heads head_dim) joins x (B, N, width), then the mlp."""
-    x = x + layer.self_attn.o_proj(read)
-    out: Tensor = x + layer.mlp(layer.post_attention_layernorm(x))
-    return out
+        return [*caches, self.layers[layers - 1].only_cache(x, positions)]
 
 
 def _section(vlm: Mapping[str, Any], key: str, architecture: str) -> Mapping[str, Any]:

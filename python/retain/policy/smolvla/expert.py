@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from retain.errors import PolicyError
 from retain.policy.recompute import run_layer
-from retain.policy.smolvla.backbone import LayerCache, finish, text_configuration
+from retain.policy.smolvla.backbone import text_configuration
 from retain.policy.smolvla.configuration import SmolVLAConfig
-from retain.policy.vlm.attention import attend, split_heads
-from retain.policy.vlm.rotary import Rotation, rotate, rotation
+from retain.policy.smolvla.layers import ExpertLayer, LayerCache
+from retain.policy.vlm.rotary import rotation
 
 WAVELENGTH = 10_000.0
 """Of all rotary embeddings in LeRobot's SmolVLA, the backbone's too, although SmolLM2 was trained with 100 000."""
@@ -29,10 +29,12 @@ class ActionExpert(nn.Module):
         MissingExtraError: transformers is not installed.
     """
 
+    layers: Any
+
     def __init__(self, config: SmolVLAConfig, depth: int) -> None:
         super().__init__()
         vlm = text_configuration(config.vlm)
-        from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm
+        from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
         count = config.num_expert_layers if config.num_expert_layers > 0 else depth
         if depth % count:
@@ -46,20 +48,14 @@ class ActionExpert(nn.Module):
         self.recompute = False
         self.beside = tuple(index * (depth // count) for index in range(count))
         """The backbone's layer that each layer reads."""
-        self.joint = tuple(config.reads_itself(layer) for layer in self.beside)
-        """Whether it reads by self-attention over both, else by cross-attention."""
-        self.layers = nn.ModuleList(LlamaDecoderLayer(text, index) for index in range(count))
-        for index, layer in enumerate(self.layers):
-            if config.reads_itself(index) != self.joint[index]:
+        joint = [config.reads_itself(layer) for layer in self.beside]
+        for index, here in enumerate(joint):
+            if config.reads_itself(index) != here:
                 raise PolicyError(
                     f"num_expert_layers {count} and self_attn_every_n_layers {config.self_attn_every_n_layers} disagree"
                     f" on layer {index}, in LeRobot too; give the expert as many layers as the backbone"
                 )
-            if not self.joint[index]:
-                heads = text.num_key_value_heads * text.head_dim
-                attention: Any = layer.self_attn
-                attention.k_proj = nn.Linear(heads, heads, bias=text.attention_bias)
-                attention.v_proj = nn.Linear(heads, heads, bias=text.attention_bias)
+        self.layers = nn.ModuleList(ExpertLayer(text, index, joint=here) for index, here in enumerate(joint))
         self.norm = LlamaRMSNorm(width, eps=text.rms_norm_eps)
 
     def remember(self, backbone: Sequence[LayerCache]) -> Tensor:
@@ -71,15 +67,8 @@ class ActionExpert(nn.Module):
         Returns:
             float32 (L, 2, B, kv_heads, N, head_dim).
         """
-        caches = []
-        for index, layer in enumerate(self.layers):
-            keys, values = backbone[self.beside[index]]
-            if not self.joint[index]:
-                attention: Any = layer.self_attn
-                keys = split_heads(attention.k_proj(keys.transpose(1, 2).flatten(2)), self.head_dim)
-                values = split_heads(attention.v_proj(values.transpose(1, 2).flatten(2)), self.head_dim)
-            caches.append(torch.stack([keys, values]))
-        return torch.stack(caches).float()
+        own = zip(self.layers, self.beside, strict=True)
+        return torch.stack([layer.remember(*backbone[index]) for layer, index in own]).float()
 
     def forward(self, rows: Tensor, kv: Tensor, kv_mask: Tensor) -> Tensor:
         """Embedded rows (B, H, width) to what the velocity is read from, (B, H, width).
@@ -99,20 +88,10 @@ class ActionExpert(nn.Module):
         alone = rotation(line[None], self.head_dim, WAVELENGTH)
         after = rotation(kv_mask.float().sum(1, keepdim=True) + line, self.head_dim, WAVELENGTH)
         for index, layer in enumerate(self.layers):
-            own = (after, both) if self.joint[index] else (alone, observation)
-            rows = run_layer(self._layer, layer, index, rows, kv[index], *own, recompute=self.recompute)
+            mask, positions = (both, after) if layer.joint else (observation, alone)
+            rows = run_layer(layer, rows, kv[index], mask, positions, recompute=self.recompute)
         normalized: Tensor = self.norm(rows)
         return normalized
-
-    def _layer(self, layer: Any, index: int, rows: Tensor, kv: Tensor, positions: Rotation, mask: Tensor) -> Tensor:
-        normalized = layer.input_layernorm(rows)
-        queries = rotate(split_heads(layer.self_attn.q_proj(normalized), self.head_dim), positions)
-        keys, values = kv[0].to(queries.dtype), kv[1].to(queries.dtype)
-        if self.joint[index]:
-            own_keys = rotate(split_heads(layer.self_attn.k_proj(normalized), self.head_dim), positions)
-            own_values = split_heads(layer.self_attn.v_proj(normalized), self.head_dim)
-            keys, values = torch.cat([keys, own_keys], 2), torch.cat([values, own_values], 2)
-        return finish(layer, rows, attend(queries, keys, values, mask))
 
 
 def _intermediate(width: int) -> int:
