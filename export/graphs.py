@@ -88,6 +88,7 @@ def signature(model: "onnx.ModelProto", file: str) -> Graph:
 
 def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], outputs: list[str]) -> "onnx.ModelProto":
     from .constant_integers import fold_integers
+    from .linear_layers import linear_as_gemm
     from .plain_convolutions import drop_zero_biases
     from .sequences import slice_sequences
     from .uint8_images import cast_frames_first
@@ -115,6 +116,7 @@ def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], out
     cast_frames_first(model)
     drop_zero_biases(model)
     fold_integers(model)
+    linear_as_gemm(model)
     return model
 
 
