@@ -1,12 +1,11 @@
 """Linear layers as Gemm, which takes a weight the way PyTorch stores it.
 
-PyTorch's exporter writes Linear on a matrix as Gemm(x, W, b, transB = 1), but on anything of more dimensions as
-MatMul(x, Transpose(W)) + b. A runtime that runs such a graph as it is transposes every weight in every run; one that
+PyTorch's exporter writes Linear on a matrix as Gemm(x, W, transB = 1), but on anything of more dimensions as
+MatMul(x, Transpose(W)). A runtime that runs such a graph as it is transposes every weight in every run; one that
 optimizes it transposes them all, one after the other, when it opens the graph, and that took longer than all else.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import onnx
@@ -16,87 +15,55 @@ Shape = tuple[int, ...]
 
 
 def linear_as_gemm(model: onnx.ModelProto) -> None:
-    """Replace MatMul(x, Transpose(W)), and the bias behind it, by a Gemm between two reshapes; the model is changed.
+    """Replace MatMul(x, Transpose(W)) by a Gemm between two reshapes; the model is changed.
 
-    A layer whose input has no known static shape stays as it is: it computes the same.
+    The bias stays an addition behind it, as precise as the policy has it where products are not. A layer whose input
+    has no known static shape stays as it is: it computes the same.
     """
-    graph = _Graph.of(model.graph)
+    weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    shapes = _static_shapes(model.graph)
+    transposed = _transposed(model.graph, weights)
     nodes: list[onnx.NodeProto] = []
-    merged: set[str] = set()
     for node in model.graph.node:
-        weight = graph.transposed.get(node.input[1]) if node.op_type == "MatMul" else None
-        if weight is not None and node.input[0] in graph.shapes:
-            bias = graph.bias_behind(node, width=graph.weights[weight][0])
-            result = node.output[0] if bias is None else bias.output[0]
-            if bias is not None:
-                merged.add(bias.output[0])
-            added = None if bias is None else graph.parameter_of(bias)
-            nodes.extend(_gemm(node, weight, added, result, graph))
-        elif node.output[0] not in merged:
+        weight = transposed.get(node.input[1]) if node.op_type == "MatMul" else None
+        if weight is not None and node.input[0] in shapes:
+            nodes.extend(_gemm(node, weight, shapes[node.input[0]], width=weights[weight][0]))
+        else:
             nodes.append(node)
-    used = {name for node in nodes for name in node.input} | graph.outputs
+    used = {name for node in nodes for name in node.input} | {value.name for value in model.graph.output}
     del model.graph.node[:]
-    model.graph.node.extend(node for node in nodes if node.output[0] not in graph.transposed or node.output[0] in used)
+    model.graph.node.extend(
+        node for node in nodes if not node.output or node.output[0] not in transposed or node.output[0] in used
+    )
 
 
-@dataclass(frozen=True)
-class _Graph:
-    """What has to be known of a graph to find its linear layers.
-
-    Attributes:
-        weights: Initializers with their shapes.
-        shapes: Of values, where they are static.
-        transposed: Output of a Transpose of a two-dimensional initializer → that initializer.
-        readers: By value.
-        outputs: Of the graph.
-    """
-
-    weights: dict[str, Shape] = field(default_factory=dict)
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    transposed: dict[str, str] = field(default_factory=dict)
-    readers: dict[str, list[onnx.NodeProto]] = field(default_factory=dict)
-    outputs: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, graph: onnx.GraphProto) -> "_Graph":
-        found = cls(
-            weights={tensor.name: tuple(tensor.dims) for tensor in graph.initializer},
-            outputs=frozenset(value.name for value in graph.output),
-        )
-        for value in (*graph.input, *graph.value_info):
-            shape = tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
-            if value.type.tensor_type.HasField("shape") and shape and all(shape):
-                found.shapes[value.name] = shape
-        for node in graph.node:
-            if node.op_type == "Transpose" and len(found.weights.get(node.input[0], ())) == 2:
-                order = next((list(attribute.ints) for attribute in node.attribute), [1, 0])
-                if order == [1, 0]:
-                    found.transposed[node.output[0]] = node.input[0]
-            for name in node.input:
-                found.readers.setdefault(name, []).append(node)
-        return found
-
-    def bias_behind(self, node: onnx.NodeProto, width: int) -> onnx.NodeProto | None:
-        """The Add of a parameter of this width that alone reads a node's result."""
-        readers = self.readers.get(node.output[0], [])
-        if len(readers) != 1 or readers[0].op_type != "Add" or node.output[0] in self.outputs:
-            return None
-        name = self.parameter_of(readers[0])
-        return readers[0] if name is not None and self.weights[name] == (width,) else None
-
-    def parameter_of(self, add: onnx.NodeProto) -> str | None:
-        """The initializer among an addition's terms."""
-        return next((name for name in add.input if name in self.weights), None)
+def _static_shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
+    shapes = {}
+    for value in (*graph.input, *graph.value_info):
+        tensor = value.type.tensor_type
+        shape = tuple(size.dim_value for size in tensor.shape.dim)
+        if tensor.HasField("shape") and len(shape) > 0 and all(shape):
+            shapes[value.name] = shape
+    return shapes
 
 
-def _gemm(node: onnx.NodeProto, weight: str, bias: str | None, result: str, graph: _Graph) -> Iterator[onnx.NodeProto]:
-    *leading, inner = graph.shapes[node.input[0]]
-    rows, width = int(np.prod(leading, dtype=np.int64)), graph.weights[weight][0]
-    flat, product = f"{result}.rows", f"{result}.gemm"
-    yield from _reshape(node.input[0], flat, (rows, inner))
-    inputs = [flat, weight] if bias is None else [flat, weight, bias]
-    yield helper.make_node("Gemm", inputs, [product], name=node.name, transB=1)
-    yield from _reshape(product, result, (*leading, width))
+def _transposed(graph: onnx.GraphProto, weights: Mapping[str, Shape]) -> dict[str, str]:
+    """Result of a Transpose of a matrix of weights → the matrix."""
+    found = {}
+    for node in graph.node:
+        if node.op_type == "Transpose" and len(weights.get(node.input[0], ())) == 2:
+            order = next((list(attribute.ints) for attribute in node.attribute), [1, 0])
+            if order == [1, 0]:
+                found[node.output[0]] = node.input[0]
+    return found
+
+
+def _gemm(node: onnx.NodeProto, weight: str, shape: Shape, width: int) -> Iterator[onnx.NodeProto]:
+    *leading, inner = shape
+    result = node.output[0]
+    yield from _reshape(node.input[0], f"{result}.rows", (int(np.prod(leading, dtype=np.int64)), inner))
+    yield helper.make_node("Gemm", [f"{result}.rows", weight], [f"{result}.gemm"], name=node.name, transB=1)
+    yield from _reshape(f"{result}.gemm", result, (*leading, width))
 
 
 def _reshape(value: str, result: str, shape: Shape) -> Iterator[onnx.NodeProto]:

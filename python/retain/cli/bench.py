@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from retain.cli import bench_engine, console
+from retain.cli import bench_alpha, bench_engine, console
 
 NAME = "bench"
 HELP = "Measure this computer, with what it is beside the figures."
@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   retain bench loop --rate 1000 --cpu 3 --picture lateness.png
   retain bench loop --segments 450 --seconds 4 --output hour.json      # an hour, on the robot's own computer
   retain bench engine my.bundle
+  retain bench alpha base finetuned
 
 `retain doctor` says what could be better here. cyclictest: sudo apt install rt-tests"""
 
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print everything as JSON")
     loop.set_defaults(bench=_loop)
     bench_engine.add(whats)
+    bench_alpha.add(whats)
 
 
 def run(args: argparse.Namespace) -> int:
