@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from retain.bench.machine import machine_facts
-from retain.bundle import Bundle
+from retain.bundle import Bundle, GoldenCase
 from retain.engine import find_onnxruntime, open_engine
 from retain.engine.golden import check_golden
+from retain.engine.reference import record_reference
 from retain.errors import ConfigError, RetainError, require
 from retain.merge import merge
 
@@ -26,6 +27,10 @@ WAYS: Mapping[str, str] = {
     "rebuilt": "merge-export: traced and exported from PyTorch again",
 }
 """Way to a new α → what it is."""
+
+OPENING = ("open", "reference", "engine", "golden")
+"""What comes after the bundle: it is read and verified; the graphs of a relinked one are run node by node, once per
+machine; the engine is opened; and compared with the golden outputs."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,17 @@ class AlphaRun:
 
     Attributes:
         way: A name of `WAYS`.
-        rounds: Seconds by stage, in order, one mapping per new α; of ways other than "merge" the last three are
-            "open" (read and verified), "engine" (opened) and "golden" (checked on this machine).
+        rounds: Seconds by stage, in order, one mapping per new α. Of ways other than "merge" the last ones are those of
+            `OPENING`, on the machine that drives; all before them are the bundle's making.
     """
 
     way: str
     rounds: tuple[Mapping[str, float], ...]
+
+    @property
+    def made_s(self) -> list[float]:
+        """Seconds of every round until the bundle is there; for "merge" the policy."""
+        return [sum(seconds for name, seconds in stages.items() if name not in OPENING) for stages in self.rounds]
 
     @property
     def ready_s(self) -> list[float]:
@@ -86,6 +96,7 @@ class AlphaRun:
         return {
             "way": self.way,
             "what": WAYS[self.way],
+            "made_s": [round(seconds, 3) for seconds in self.made_s],
             "ready_s": [round(seconds, 3) for seconds in self.ready_s],
             "stages_s": {name: round(seconds, 3) for name, seconds in self.stages_s.items()},
         }
@@ -111,9 +122,9 @@ class AlphaBench:
     runs: tuple[AlphaRun, ...]
     absent: Mapping[str, str]
 
-    def times_merge(self, run: AlphaRun) -> float:
-        """Median over rounds of a way's seconds through those of the merge of the same α."""
-        return statistics.median(ours / alone for ours, alone in zip(run.ready_s, self.runs[0].ready_s, strict=True))
+    def times_merge(self, seconds: Sequence[float]) -> float:
+        """Median over rounds of a way's seconds, made or ready, through those of the merge of the same α."""
+        return statistics.median(ours / alone for ours, alone in zip(seconds, self.runs[0].made_s, strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Everything as one JSON object."""
@@ -122,7 +133,14 @@ class AlphaBench:
             "family": self.family,
             "weights_bytes": self.weights_bytes,
             "settings": {"rounds": self.settings.rounds, "threads": self.settings.threads},
-            "ways": [run.to_json() | {"times_merge": round(self.times_merge(run), 3)} for run in self.runs],
+            "ways": [
+                run.to_json()
+                | {
+                    "made_times_merge": round(self.times_merge(run.made_s), 3),
+                    "ready_times_merge": round(self.times_merge(run.ready_s), 3),
+                }
+                for run in self.runs
+            ],
             "absent": dict(self.absent),
             "machine": dict(self.machine),
         }
@@ -186,18 +204,21 @@ def _run(
 
     started = time.perf_counter()
     if way == "merge":
-        # Without waiting for the disk, as the merge within an export.
-        merge(base, finetuned, made, alpha, threads=threads, sync=False)
+        merge(base, finetuned, made, alpha, threads=threads)
         return {"merge": time.perf_counter() - started}
     graph_from = None if way == "rebuilt" else donor.path
     trt: dict[str, Any] = {"trt": "fp32"} if way == "refitted" else {}
     report = merge_export(base, finetuned, alpha, made, graph_from=graph_from, threads=threads, **trt)
     written = time.perf_counter() - started
-    # What no stage names: the plan, and moving the finished directory to its place.
-    stages = {**report.seconds, "other": max(written - sum(report.seconds.values()), 0.0)}
+    # What no stage names: the plan, and waiting until all is on the disk, which the merge alone does too.
+    stages = {**report.seconds, "disk": max(written - sum(report.seconds.values()), 0.0)}
     stages["open"], bundle = _timed(lambda: Bundle.open(made))
+    # As open_engine does, but nothing is kept for the next time: every α here is new once.
+    case = GoldenCase.load(bundle.file(bundle.manifest.golden.file))
+    if not case.is_recorded:
+        stages["reference"], case = _timed(lambda: record_reference(bundle, case))
     stages["engine"], engine = _timed(lambda: open_engine(bundle, threads=threads, golden=False))
-    stages["golden"], _ = _timed(lambda: check_golden(engine, bundle))
+    stages["golden"], _ = _timed(lambda: check_golden(engine, bundle, case))
     return stages
 
 

@@ -4,15 +4,17 @@ import statistics
 
 from retain.bench.alpha import WAYS, AlphaBench
 
-COLUMNS = ("way", "ready s", "× merge", "of it")
+COLUMNS = ("way", "made s", "× merge", "ready s", "× merge", "of it")
+"""Made: the bundle is there; ready: an engine may drive."""
 
 
-def alpha_rows(result: AlphaBench) -> list[tuple[str, str, str, str]]:
-    """One row per way: the median over rounds, its ratio to the merge alone, and the stages."""
-    rows = []
+def alpha_rows(result: AlphaBench) -> list[tuple[str, ...]]:
+    """One row per way: medians over rounds, their ratios to the merge alone, and the stages."""
+    rows: list[tuple[str, ...]] = []
     for run in result.runs:
         stages = ", ".join(f"{name} {seconds:.3g}" for name, seconds in run.stages_s.items() if seconds >= 0.0005)
-        rows.append((run.way, f"{statistics.median(run.ready_s):.3g}", f"{result.times_merge(run):.2f}", stages))
+        pairs = [(f"{statistics.median(s):.3g}", f"{result.times_merge(s):.2f}") for s in (run.made_s, run.ready_s)]
+        rows.append((run.way, *pairs[0], *pairs[1], stages))
     return rows
 
 
