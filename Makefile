@@ -68,6 +68,8 @@ bench: set-up
 	$(BIN)/python benchmarks/merge.py
 	$(BIN)/python benchmarks/merge_scaling.py
 	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/alpha.py
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/feetech_bus.py
 	$(BIN)/python benchmarks/dataset_io.py
