@@ -56,6 +56,8 @@ class PiPolicy(Policy):
     def loss(self, batch: Batch, generator: torch.Generator | None = None, *, insulate: bool = False) -> Tensor:
         """Flow matching, as in openpi; with the chance of `delay_probability`, rows that are already committed.
 
+        Rows beyond their episode's end count, as in openpi and LeRobot: they say to stay where it ended.
+
         Insulated, the backbone learns nothing: keys and values pass on no gradient (arXiv 2505.23705 without its
         second loss, which is openpi's `train_expert_only`).
         """

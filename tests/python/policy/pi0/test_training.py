@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from retain.policy.base import Batch
@@ -125,3 +127,10 @@ def test_the_loss_falls(policy):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.3 * losses[0]
+
+
+def test_rows_beyond_an_episode_count_as_in_the_sources(policy):
+    batch = batch_of(policy)
+    marked = replace(batch, is_pad=torch.arange(tiny.HORIZON).expand(3, -1) >= 2)
+    losses = [policy.loss(one, torch.Generator().manual_seed(0)).item() for one in (batch, marked)]
+    assert losses[0] == losses[1]
