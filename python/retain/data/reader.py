@@ -12,7 +12,7 @@ from retain.data import layout, pictures, tables
 from retain.data.features import Feature, parse_feature
 from retain.data.parquet import open_parquet, read_picture_files, read_table
 from retain.data.statistics import Statistics
-from retain.data.version import Version, open_version, read_info
+from retain.data.version import Version, VideoPlaces, open_version, read_info
 from retain.data.video import read_frames
 from retain.errors import DatasetError
 
@@ -52,6 +52,7 @@ class Dataset:
             ) from error
         self.robot_type = str(info.get("robot_type"))
         self._columns: dict[str, NDArray[Any]] = {}
+        self._places: dict[str, VideoPlaces] = {}
 
     @cached_property
     def tasks(self) -> list[str]:
@@ -170,7 +171,9 @@ class Dataset:
     ) -> None:
         """Decode increasing `frames` into out[rows], each video file opened once."""
         episode = np.searchsorted(self.episode_bounds[:, 0], frames, side="right") - 1
-        places = self._version.video_places(name)
+        if name not in self._places:
+            self._places[name] = self._version.video_places(name)
+        places = self._places[name]
         number = places.first[episode] + frames - self.episode_bounds[episode, 0]
         for file in np.unique(places.file[episode]):
             here = np.flatnonzero(places.file[episode] == file)

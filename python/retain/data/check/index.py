@@ -77,8 +77,9 @@ def _frame_numbers(rows: Rows) -> Iterator[Finding]:
     wrong[starts] = frame[starts] != 0
     inside = np.setdiff1d(np.arange(len(frame)), starts)
     wrong[inside] = frame[inside] != frame[inside - 1] + 1
-    for number in np.unique(episode[wrong]):
-        row = int(np.flatnonzero(wrong & (episode == number))[0])
+    bad = np.flatnonzero(wrong)
+    for number, first in zip(*np.unique(episode[bad], return_index=True), strict=True):
+        row = int(bad[first])
         place = row - int(starts[np.searchsorted(starts, row, side="right") - 1])
         yield Finding(
             "broken",

@@ -44,16 +44,18 @@ def check_rate(data: Dataset, rows: Rows) -> Iterator[Finding]:
 def _off_grid(data: Dataset, rows: Rows, timestamp: NDArray[np.float64]) -> Iterator[Finding]:
     episode = rows.columns["episode_index"]
     late = np.abs(timestamp - rows.columns["frame_index"] / data.fps)
-    wrong = ~(late <= _OFF_GRID / data.fps)
-    for number in np.unique(episode[wrong]):
-        here = np.flatnonzero(wrong & (episode == number))
-        worst = float(late[here].max())
+    bad = np.flatnonzero(~(late <= _OFF_GRID / data.fps))
+    numbers, first, which = np.unique(episode[bad], return_index=True, return_inverse=True)
+    worst = np.zeros(len(numbers))
+    np.maximum.at(worst, which.reshape(-1), np.nan_to_num(late[bad], nan=np.inf))
+    for number, row, distance in zip(numbers.tolist(), bad[first].tolist(), worst.tolist(), strict=True):
+        frame = rows.place(row)[1]
         yield Finding(
             "broken",
             "rate",
-            f"timestamps leave the {data.fps} Hz grid in episode {number} from frame {rows.place(int(here[0]))[1]} on,"
-            f" by up to {worst:.3f} s",
+            f"timestamps leave the {data.fps} Hz grid in episode {number} from frame {frame} on, by up to"
+            f" {distance:.3f} s",
             "frames were dropped: record the episode again, or resample it",
-            episode=int(number),
-            frame=rows.place(int(here[0]))[1],
+            episode=number,
+            frame=frame,
         )
