@@ -11,6 +11,7 @@ from retain.errors import DatasetError
 
 NUMERIC = {"float32", "float64", "int64", "int32", "bool"}
 PICTURES = {"image", "video"}
+_LARGEST = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ BOOKKEEPING = {
 def parse_feature(name: str, value: "Feature | Mapping[str, Any]") -> Feature:
     """Read a LeRobot feature dictionary.
 
-    Names are kept where LeRobot's two spellings, a list or {"motors": [...]}, give one per channel.
+    Names are kept where LeRobot's two spellings, a list or {"motors": [...]}, give one per channel. Pictures whose
+    names say that channels come first, as in some v2 datasets, are given with channels last, as they are decoded.
 
     Raises:
         DatasetError: A key is missing or of the wrong kind.
@@ -73,15 +75,22 @@ def parse_feature(name: str, value: "Feature | Mapping[str, Any]") -> Feature:
         return value
     try:
         dtype, shape = str(value["dtype"]), tuple(int(size) for size in value["shape"])
-    except (KeyError, TypeError, ValueError) as error:
+        names = value.get("names")
+        if isinstance(names, Mapping):
+            lists = [item for item in names.values() if isinstance(item, list)]
+            names = lists[0] if len(lists) == 1 else None
+        texts = None if names is None else tuple(str(item) for item in names)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise DatasetError(
             f"feature {name!r} is {value!r}; expected a dictionary with dtype, shape and names"
         ) from error
-    names = value.get("names")
-    if isinstance(names, Mapping):
-        lists = [item for item in names.values() if isinstance(item, list)]
-        names = lists[0] if len(lists) == 1 else None
-    return Feature(dtype, shape, None if names is None else tuple(str(item) for item in names))
+    if any(not 1 <= size <= _LARGEST for size in shape) or (dtype in PICTURES and len(shape) != 3):
+        raise DatasetError(
+            f"feature {name!r} has shape {shape}; expected sizes of 1 to {_LARGEST}, 3 of them for pictures"
+        )
+    if dtype in PICTURES and texts is not None and texts[:1] in (("channel",), ("channels",)) and len(texts) == 3:
+        shape, texts = (*shape[1:], shape[0]), (*texts[1:], texts[0])
+    return Feature(dtype, shape, texts)
 
 
 def check_writable(name: str, feature: Feature) -> None:

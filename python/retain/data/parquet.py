@@ -14,9 +14,11 @@ def open_parquet(path: Path) -> Any:
     """
     pa, pq = require("pyarrow", "data"), require("pyarrow.parquet", "data")
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); it is missing or truncated") from error
+        file = pq.ParquetFile(path)
+        file.schema_arrow.names  # noqa: B018 (names that are no text show here)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DatasetError(f"{path} cannot be read ({_line(error)}); it is missing or truncated") from error
+    return file
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> Any:
@@ -32,8 +34,8 @@ def read_table(path: Path, columns: list[str] | None = None) -> Any:
         raise DatasetError(f"{path} lacks column {sorted(lacking)[0]!r}, which the dataset's metadata promise")
     try:
         return file.read(columns=columns)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); it is damaged") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DatasetError(f"{path} cannot be read ({_line(error)}); it is damaged") from error
 
 
 def read_picture_files(file: Any, group: int, name: str, path: Path) -> Any:
@@ -45,6 +47,13 @@ def read_picture_files(file: Any, group: int, name: str, path: Path) -> Any:
     pa = require("pyarrow", "data")
     try:
         column = file.read_row_group(group, columns=[name])[name].combine_chunks()
-    except (KeyError, OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path}: pictures of {name} cannot be read ({error}); the file is damaged") from error
+    except (KeyError, OSError, ValueError, pa.ArrowException) as error:
+        raise DatasetError(
+            f"{path}: pictures of {name} cannot be read ({_line(error)}); the file is damaged"
+        ) from error
     return (column.chunk(0) if isinstance(column, pa.ChunkedArray) else column).field("bytes")
+
+
+def _line(error: Exception) -> str:
+    """The library's message on one line."""
+    return " ".join(str(error).split())

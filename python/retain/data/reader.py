@@ -43,6 +43,8 @@ class Dataset:
         self.version = str(info["codebase_version"])
         try:
             self.fps = int(info["fps"])
+            if self.fps != info["fps"] or self.fps < 1:
+                raise ValueError(f"fps, which is {info['fps']!r} and no whole number,")
             self.num_frames = int(info["total_frames"])
             self.num_episodes = int(info["total_episodes"])
             self.features = {name: parse_feature(name, value) for name, value in info["features"].items()}

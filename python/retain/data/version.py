@@ -99,5 +99,5 @@ def open_version(path: Path, info: Mapping[str, Any]) -> Version:
         )
     try:
         return kinds[name](path, info)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise DatasetError(f"{path / layout.INFO_PATH} lacks or garbles {error}; record the dataset again") from error

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,21 @@ class Version21:
         self._episodes = int(info["total_episodes"])
         self._per_chunk = int(info.get("chunks_size", layout.FILES_PER_CHUNK))
         self._data_path, self._video_path = str(info["data_path"]), info.get("video_path")
+        if self._per_chunk < 1:
+            raise ValueError(f"chunks_size, which is {self._per_chunk},")
+        self._data_path.format(episode_chunk=0, episode_index=0)
+        if self._video_path is not None:
+            str(self._video_path).format(video_key="", episode_chunk=0, episode_index=0)
         self.tasks_path = path / TASKS_PATH
         per_episode = path / EPISODES_STATS_PATH
         self.stats_path = per_episode if per_episode.exists() else path / layout.STATS_PATH
 
     def tasks(self) -> list[str]:
         """See `Version.tasks`."""
-        by_index = {int(row["task_index"]): str(row["task"]) for row in self._rows(TASKS_PATH, "task_index", "task")}
+        by_index = {
+            self._whole(TASKS_PATH, row["task_index"]): str(row["task"])
+            for row in self._rows(TASKS_PATH, "task_index", "task")
+        }
         if sorted(by_index) != list(range(len(by_index))):
             raise DatasetError(f"{self.tasks_path} numbers its tasks {sorted(by_index)}; expected 0, 1, 2, …")
         return [by_index[index] for index in range(len(by_index))]
@@ -61,14 +69,15 @@ class Version21:
 
     @cached_property
     def _lengths(self) -> NDArray[np.int64]:
+        whole = partial(self._whole, EPISODES_PATH)
         rows = self._rows(EPISODES_PATH, "episode_index", "length")
-        lengths = {int(row["episode_index"]): int(row["length"]) for row in rows}
-        if sorted(lengths) != list(range(self._episodes)):
+        lengths = {whole(row["episode_index"]): whole(row["length"]) for row in rows}
+        if len(lengths) != self._episodes or sorted(lengths) != list(range(len(lengths))):
             raise DatasetError(
                 f"{self._path / EPISODES_PATH} lists {len(lengths)} episodes; info.json says {self._episodes},"
                 " numbered from 0"
             )
-        return np.array([lengths[episode] for episode in range(self._episodes)], dtype=np.int64)
+        return np.array([lengths[episode] for episode in range(len(lengths))], dtype=np.int64)
 
     def episode_bounds(self) -> NDArray[np.int64]:
         """See `Version.episode_bounds`."""
@@ -81,14 +90,16 @@ class Version21:
 
     def data_paths(self) -> list[Path]:
         """See `Version.data_paths`."""
-        return [self._file(self._data_path, episode) for episode in range(self._episodes)]
+        return [self._file(self._data_path, episode) for episode in range(len(self._lengths))]
 
     def video_places(self, name: str) -> VideoPlaces:
         """See `Version.video_places`."""
         if self._video_path is None:
             raise DatasetError(f"{self._path} does not say where the videos of {name} are; record the dataset again")
-        episodes = np.arange(self._episodes)
-        paths = tuple(self._file(str(self._video_path), episode, video_key=name) for episode in range(self._episodes))
+        episodes = np.arange(len(self._lengths))
+        paths = tuple(
+            self._file(str(self._video_path), episode, video_key=name) for episode in range(len(self._lengths))
+        )
         return VideoPlaces(paths, episodes, np.zeros_like(episodes))
 
     def _file(self, template: str, episode: int, **more: str) -> Path:
@@ -106,3 +117,11 @@ class Version21:
             if lacking:
                 raise DatasetError(f"{path} has no {lacking[0]} in line {number}; record the dataset again")
         return rows
+
+    def _whole(self, name: str, value: Any) -> int:
+        """A number that counts."""
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 40:
+            raise DatasetError(
+                f"{self._path / name} holds {value!r} where a count should stand; record the dataset again"
+            )
+        return value

@@ -29,6 +29,9 @@ class Version30:
         self._fps = float(info["fps"])
         self._episodes = int(info["total_episodes"])
         self._data_path, self._video_path = str(info["data_path"]), info.get("video_path")
+        self._data_path.format(chunk_index=0, file_index=0)
+        if self._video_path is not None:
+            str(self._video_path).format(video_key="", chunk_index=0, file_index=0)
         self.tasks_path = path / layout.TASKS_PATH
         self.stats_path = path / layout.STATS_PATH
 
@@ -39,10 +42,16 @@ class Version30:
         name = "task" if "task" in table.column_names else "__index_level_0__"
         if name not in table.column_names or "task_index" not in table.column_names:
             raise DatasetError(f"{self.tasks_path} has columns {table.column_names}; expected task, task_index")
-        by_index = dict(zip(table["task_index"].to_pylist(), table[name].to_pylist(), strict=True))
+        try:
+            by_index = {
+                int(i): str(text)
+                for i, text in zip(table["task_index"].to_pylist(), table[name].to_pylist(), strict=True)
+            }
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{self.tasks_path} is garbled ({error}); record the dataset again") from error
         if sorted(by_index) != list(range(len(by_index))):
             raise DatasetError(f"{self.tasks_path} numbers its tasks {sorted(by_index)}; expected 0, 1, 2, …")
-        return [str(by_index[index]) for index in range(len(by_index))]
+        return [by_index[index] for index in range(len(by_index))]
 
     def stats(self) -> dict[str, Statistics]:
         """See `Version.stats`."""
@@ -58,7 +67,11 @@ class Version30:
         if not files:
             raise DatasetError(f"{self._path}/meta/episodes holds no parquet file; record the dataset again")
         names = [n for n in open_parquet(files[0]).schema_arrow.names if not n.startswith("stats/")]
-        table = require("pyarrow", "data").concat_tables([read_table(file, names) for file in files])
+        pa = require("pyarrow", "data")
+        try:
+            table = pa.concat_tables([read_table(file, names) for file in files])
+        except pa.ArrowException as error:
+            raise DatasetError(f"{self._path}/meta/episodes has files of different columns ({error})") from error
         if table.num_rows != self._episodes:
             raise DatasetError(
                 f"{self._path}/meta/episodes lists {table.num_rows} episodes; info.json says {self._episodes}"
@@ -69,6 +82,8 @@ class Version30:
         if name not in self._table.column_names:
             raise DatasetError(f"{self._path}/meta/episodes lacks column {name!r}; record the dataset again")
         values: NDArray[Any] = self._table[name].to_numpy()
+        if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            raise DatasetError(f"{self._path}/meta/episodes holds no numbers as {name}; record the dataset again")
         return values
 
     def episode_bounds(self) -> NDArray[np.int64]:
@@ -85,7 +100,7 @@ class Version30:
 
     def data_paths(self) -> list[Path]:
         """See `Version.data_paths`."""
-        chunks, files = (self._column(f"data/{name}_index").tolist() for name in ("chunk", "file"))
+        chunks, files = (self._column(f"data/{name}_index").astype(np.int64).tolist() for name in ("chunk", "file"))
         numbers = sorted(set(zip(chunks, files, strict=True)))
         return [self._path / self._data_path.format(chunk_index=c, file_index=f) for c, f in numbers]
 
@@ -96,7 +111,7 @@ class Version30:
         chunk, file, start = (
             self._column(f"videos/{name}/{key}") for key in ("chunk_index", "file_index", "from_timestamp")
         )
-        placed, which = np.unique(np.stack([chunk, file], axis=1), axis=0, return_inverse=True)
+        placed, which = np.unique(np.stack([chunk, file], axis=1).astype(np.int64), axis=0, return_inverse=True)
         return VideoPlaces(
             paths=tuple(
                 self._path / str(self._video_path).format(video_key=name, chunk_index=c, file_index=f)

@@ -105,3 +105,24 @@ def test_garbled_statistics_are_a_finding(tmp_path):
     problems = describe(tmp_path / "old").problems
     assert len(problems) == 1
     assert "episodes_stats.jsonl is garbled" in problems[0]
+
+
+def test_pictures_whose_channels_are_said_to_come_first_are_read_like_the_others(tmp_path):
+    episodes = write_old(tmp_path / "old", dtype="image")
+    path = tmp_path / "old/meta/info.json"
+    info = json.loads(path.read_text())
+    info["features"][CAMERA] |= {"shape": [3, 32, 32], "names": ["channels", "height", "width"]}
+    path.write_text(json.dumps(info))
+    data = Dataset(tmp_path / "old")
+    assert data.features[CAMERA].shape == (32, 32, 3)
+    assert data.features[CAMERA].names == ("height", "width", "channels")
+    np.testing.assert_array_equal(data.images(CAMERA), together(episodes, CAMERA))
+
+
+@pytest.mark.parametrize("fps", [29.97, 0, "10"])
+def test_a_rate_that_is_no_whole_number_is_refused(tmp_path, fps):
+    write_old(tmp_path / "old", dtype="image")
+    path = tmp_path / "old/meta/info.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fps": fps}))
+    with pytest.raises(DatasetError, match=r"info\.json lacks or garbles fps, which is"):
+        Dataset(tmp_path / "old")

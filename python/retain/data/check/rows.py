@@ -51,7 +51,7 @@ def read_rows(data: Dataset) -> tuple[Rows, list[Finding]]:
         DatasetError: The metadata do not say where the files are.
     """
     numeric = {name: feature for name, feature in data.features.items() if is_numeric(feature)}
-    numeric |= {name: feature for name, feature in BOOKKEEPING.items() if name not in numeric}
+    numeric |= BOOKKEEPING
     read = [_read(data.path, path, numeric) for path in data.where.data_paths()]
     findings = [part for part in read if isinstance(part, Finding)]
     parts = [part for part in read if not isinstance(part, Finding)]

@@ -38,11 +38,19 @@ def check_statistics(data: Dataset, rows: Rows) -> Iterator[Finding]:
             yield Finding(
                 "broken", "statistics", f"{file} has no statistics of {name}", "compute the statistics again", file=file
             )
+        elif not all(_is_numeric(value) for value in stored[name].values()):
+            yield Finding(
+                "broken", "statistics", f"{file} has no numbers as {name}", "compute the statistics again", file=file
+            )
         elif feature.is_picture:
             yield from _pictures(name, stored[name], file)
         elif is_numeric(feature) and rows.whole and len(rows):
             labels, values = zip(*channels(rows, name, feature), strict=True)
             yield from first_few(_off(list(labels), np.stack(values, axis=1), stored[name], file))
+
+
+def _is_numeric(value: NDArray[np.generic]) -> bool:
+    return value.dtype.kind in "iufb" and value.size > 0
 
 
 def _pictures(name: str, stored: Statistics, file: str) -> Iterator[Finding]:
