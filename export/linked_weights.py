@@ -3,7 +3,8 @@
 ONNX lets an initializer's bytes lie in any file, at an offset and with a length; safetensors keeps each tensor's bytes
 in one piece, row-major, little-endian: exactly what ONNX wants. So the graph needs no copy of the weights, and another
 checkpoint of the same layout is another policy. Weights stored in bfloat16 or float16 get a Cast to float32 behind
-them, which the runtime folds when it opens the graph: storage is small, arithmetic is float32.
+them, which the runtime folds when it opens the graph: storage is small, arithmetic is float32. A table that is only
+looked up (an embedding) stays as it is stored, and the rows that were looked up are cast.
 """
 
 from collections.abc import Iterator, Mapping
@@ -68,7 +69,8 @@ def link(model: onnx.ModelProto, layout: Layout, parameters: Mapping[str, npt.ND
         stored = _reference(tensor.name, info)
         if info.dtype != "F32":
             stored.name += STORED_SUFFIX
-            casts.append(helper.make_node("Cast", [stored.name], [tensor.name], to=TensorProto.FLOAT))
+            if not _cast_looked_up(model, tensor.name, stored.name):
+                casts.append(helper.make_node("Cast", [stored.name], [tensor.name], to=TensorProto.FLOAT))
         initializers.append(stored)
     _check_no_weights_inside(model, initializers, parameters)
     _replace(model.graph.initializer, initializers)
@@ -101,6 +103,25 @@ def relink(model: onnx.ModelProto, layout: Layout) -> onnx.ModelProto:
             )
         _point(tensor, info)
     return model
+
+
+def _cast_looked_up(model: onnx.ModelProto, name: str, stored: str) -> bool:
+    """Look rows up in a table as it is stored and cast those; False where the table is used otherwise too.
+
+    Folding a cast of the whole table keeps a second copy of it in float32: 2 GB for the vocabulary of π0.
+    """
+    users = [node for node in model.graph.node if name in node.input]
+    if not users or any(node.op_type != "Gather" or node.input[0] != name for node in users):
+        return False
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        nodes.append(node)
+        if name in node.input:
+            (rows,) = node.output
+            node.input[0], node.output[0] = stored, rows + STORED_SUFFIX
+            nodes.append(helper.make_node("Cast", [node.output[0]], [rows], to=TensorProto.FLOAT))
+    _replace(model.graph.node, nodes)
+    return True
 
 
 def _find(tensor: TensorProto, layout: Layout) -> TensorInfo:

@@ -8,10 +8,10 @@ import onnx
 from retain.bundle.digest import record
 from retain.bundle.engine_plans import ENGINES, Precision, Sidecar
 from retain.bundle.manifest import WEIGHTS_FILE, Graph, Graphs
+from retain.engine.gpu import Gpu, find_gpu
 from retain.errors import ExportError
 
 from .flavour import Flavour, tensorrt
-from .gpu import Gpu, find_gpu
 from .network import Network, linked_weights, read_network, unknown_weights
 from .precision import GOLDEN_ATOL, with_products_in
 from .progress import Progress, progress_monitor

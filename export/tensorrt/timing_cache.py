@@ -5,8 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from retain.engine.gpu import Gpu
+
 from .flavour import Flavour
-from .gpu import Gpu
 
 
 def timing_cache_file(flavour: Flavour, gpu: Gpu | None) -> Path:

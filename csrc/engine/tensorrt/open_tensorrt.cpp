@@ -39,17 +39,20 @@ void check_machine(const PlanMachine& built_for, const std::string& gpu, const s
                     machine(gpu, compute_capability, version) + "; build them here: " + built_for.rebuild);
 }
 
-std::unique_ptr<DeviceEngine> open_tensorrt(const EngineSpec& spec, const PlanMachine& built_for,
-                                            const TensorRtOptions& options) {
-  auto device = cuda::Device::open(options.driver);
+std::string tensorrt_version(const std::filesystem::path& module, const std::filesystem::path& library) {
+  return load_module(module).open(library)->version();
+}
+
+OpenedPlans open_plans(const EngineSpec& spec, const PlanMachine& built_for, const TensorRtOptions& options) {
+  OpenedPlans opened{cuda::Device::open(options.driver), {}, {}};
+  const cuda::Device& device = *opened.device;
   const auto tensorrt = load_module(options.module).open(options.library);
-  check_machine(built_for, device->name(), device->compute_capability(), tensorrt->version());
-  device->use();
-  Plans plans{tensorrt->open_plan(spec.prefix.file), nullptr};
-  if (spec.step) plans.step = tensorrt->open_plan(spec.step->file);
-  const std::string description =
-      "TensorRT " + tensorrt->version() + ", " + built_for.precision + ", on " + device->name();
-  return std::make_unique<DeviceEngine>(spec, std::move(device), std::move(plans), description);
+  check_machine(built_for, device.name(), device.compute_capability(), tensorrt->version());
+  device.use();
+  opened.plans.prefix = tensorrt->open_plan(spec.prefix.file);
+  if (spec.step) opened.plans.step = tensorrt->open_plan(spec.step->file);
+  opened.description = "TensorRT " + tensorrt->version() + ", " + built_for.precision + ", on " + device.name();
+  return opened;
 }
 
 }  // namespace retain

@@ -25,12 +25,22 @@ struct TensorRtOptions {
   std::filesystem::path driver = "libcuda.so.1";  ///< NVIDIA's driver
 };
 
+/// What a DeviceEngine is made of.
+struct OpenedPlans {
+  std::shared_ptr<const cuda::Device> device;
+  Plans plans;
+  std::string description;  ///< as in "TensorRT 10.3.0, bf16, on Orin"
+};
+
 /// Opens a policy's plans on this machine.
 /// @param spec the graphs as the manifest describes them, with `file` of each its plan
 /// @throw EngineError if there is no driver or GPU (asked first: TensorRT does not survive that in every release), if
 /// module or library cannot be loaded, if this is another GPU or release than `built_for` says, or a plan does not open
-std::unique_ptr<DeviceEngine> open_tensorrt(const EngineSpec& spec, const PlanMachine& built_for,
-                                            const TensorRtOptions& options);
+OpenedPlans open_plans(const EngineSpec& spec, const PlanMachine& built_for, const TensorRtOptions& options);
+
+/// The release of the library that plans would be opened with, as in "10.3.0".
+/// @throw EngineError if module or library cannot be loaded
+std::string tensorrt_version(const std::filesystem::path& module, const std::filesystem::path& library);
 
 /// @throw EngineError with both sides and the command to rebuild
 void check_machine(const PlanMachine& built_for, const std::string& gpu, const std::string& compute_capability,

@@ -40,6 +40,32 @@ class Engine:
     @property
     def info(self) -> EngineInfo: ...
 
+class PlanMachine:
+    def __init__(self, *, gpu: str, compute_capability: str, version: str, precision: str, rebuild: str) -> None: ...
+
+def tensorrt_version(*, module: Path, library: Path = ...) -> str: ...
+
+class TensorRtEngine(Engine):
+    def __init__(
+        self,
+        prefix: Graph,
+        step: Graph | None,
+        *,
+        built_for: PlanMachine,
+        module: Path,
+        library: Path = ...,
+    ) -> None: ...
+    def prefix(
+        self,
+        images: Sequence[npt.NDArray[np.generic]],
+        tokens: npt.NDArray[np.generic],
+        token_mask: npt.NDArray[np.generic],
+        state: npt.NDArray[np.generic],
+    ) -> None: ...
+    def step(self, x: npt.NDArray[np.float32], t: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]: ...
+    def regressed(self) -> npt.NDArray[np.float32]: ...
+    def prefix_output(self, name: str) -> npt.NDArray[np.generic]: ...
+
 class OnnxRuntimeEngine(Engine):
     def __init__(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from retain.engine import find_onnxruntime
+from retain.engine.tensorrt import find_module
 from retain.errors import ConfigError, RetainError
 
 
@@ -113,6 +114,14 @@ def _no_gpu() -> str | None:
     return "the NVIDIA driver shows no GPU"
 
 
+def _no_tensorrt() -> str | None:
+    try:
+        find_module()
+    except RetainError as error:
+        return str(error)
+    return None
+
+
 def _no_torch() -> str | None:
     if importlib.util.find_spec("torch") is None:
         return "torch is not installed; run: pip install 'retain-vla[train]'"
@@ -136,6 +145,7 @@ ENGINES: Mapping[str, EngineKind] = {
     "cpu": EngineKind("ONNX Runtime in C++ on the CPU", False, _no_onnxruntime),
     "cuda": EngineKind("ONNX Runtime in C++ with its CUDA provider", True, lambda: _no_provider("cuda")),
     "tensorrt": EngineKind("ONNX Runtime in C++ with its TensorRT provider", True, lambda: _no_provider("tensorrt")),
+    "tensorrt-native": EngineKind("the bundle's own TensorRT engines in C++", True, _first(_no_tensorrt, _no_gpu)),
     "eager": EngineKind("PyTorch eager on the CPU", False, _no_torch),
     "compiled": EngineKind("torch.compile on the CPU", False, _no_compiler, asked_only=True),
     "eager-cuda": EngineKind("PyTorch eager on the GPU", True, _first(_no_torch, _no_gpu)),

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from retain.cli import console, run_attended, run_devices, run_options
+from retain.cli import console, run_attended, run_devices, run_engine, run_options
 from retain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   retain run BUNDLE --task "lift the blue block" --virtual --delay 0.2 --strategy rtc-guided
   retain run BUNDLE --task "pick up the cube" --robot feetech --port /dev/ttyACM0 --calibration my_arm.json \\
       --camera front=realsense:123456789012 --camera-mode 640x480@30 --attended --black-box faults
+  retain run BUNDLE --task "lift the blue block" --engine tensorrt-native
   retain run --strategy sync --print-config > run.json
   retain run BUNDLE --task "lift the blue block" --config run.json --duration 60
 
@@ -66,10 +67,13 @@ def _on_arm(
     from retain.runtime import run_bundle
 
     recording = _recordings(args, 1)[0]
+    engine = run_engine.open_chosen(args, bundle)  # before any motor is addressed
     devices = run_devices.open_arm(args, bundle.manifest)
     try:
         with run_attended.at_terminal(attended=configuration.attended) as operator:
-            done = run_bundle(bundle, devices, args.task, configuration, operator=operator, recording=recording)
+            done = run_bundle(
+                bundle, devices, args.task, configuration, engine=engine, operator=operator, recording=recording
+            )
     finally:
         devices.close()
     yield done
@@ -78,14 +82,13 @@ def _on_arm(
 def _on_tabletop(
     args: argparse.Namespace, bundle: "Bundle", configuration: "RunConfiguration"
 ) -> "Generator[Run, None, None]":
-    from retain.engine import open_engine
     from retain.runtime import World, run_bundle, simulate_bundle
     from retain.runtime.mujoco import CAMERA_RATE_HZ, check_tabletop, open_tabletop
 
     check_tabletop(bundle.manifest)
     scenes = _scenes(args, configuration.seed)
     recordings = _recordings(args, len(scenes))
-    engine = open_engine(bundle)
+    engine = run_engine.open_chosen(args, bundle)
     camera = bundle.manifest.observation.cameras[0]
     for number, episode in enumerate(scenes):
         # In virtual time a camera renders when it is asked.

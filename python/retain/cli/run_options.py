@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retain.cli import run_engine
 from retain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the reports as one JSON object")
     _add_robot(parser.add_argument_group("the robot"))
     _add_loop(parser.add_argument_group("the loop"))
+    run_engine.add_options(parser.add_argument_group("the engine"))
     _add_keeping(parser.add_argument_group("what is kept"))
     _add_simulated(parser.add_argument_group("the simulated robot only (--robot mujoco)"))
 

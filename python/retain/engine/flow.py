@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from retain._core import engine as core
+from retain.engine.policy_engine import PolicyEngine
 
 FloatArray = npt.NDArray[np.float32]
 
 
-def integrate(engine: core.OnnxRuntimeEngine, noise: FloatArray, steps: int) -> FloatArray:
+def integrate(engine: PolicyEngine, noise: FloatArray, steps: int) -> FloatArray:
     """Euler from noise (t = 0) to action (t = 1): x ← x + v(x, t = i/steps)/steps for i = 0 … steps − 1.
 
     Args:

@@ -23,8 +23,8 @@ def open_graphs(
     if threads < 1:
         raise EngineError(f"threads is {threads}, expected 1 or more")
     return core.OnnxRuntimeEngine(
-        _graph(directory, graphs.prefix),
-        None if graphs.step is None else _graph(directory, graphs.step),
+        graph_spec(directory / graphs.prefix.file, graphs.prefix),
+        None if graphs.step is None else graph_spec(directory / graphs.step.file, graphs.step),
         library=library if library is not None else find_onnxruntime(),
         threads=threads,
         provider=provider,
@@ -33,9 +33,10 @@ def open_graphs(
     )
 
 
-def _graph(directory: Path, graph: Graph) -> core.Graph:
+def graph_spec(file: Path, graph: Graph) -> core.Graph:
+    """A file with the inputs and outputs that the manifest says a graph has."""
     return core.Graph(
-        directory / graph.file,
+        file,
         [(tensor.name, tensor.dtype, tensor.shape) for tensor in graph.inputs],
         [(tensor.name, tensor.dtype, tensor.shape) for tensor in graph.outputs],
     )

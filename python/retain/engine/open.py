@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from retain._core import engine as core
 from retain.bundle import Bundle
 from retain.engine.golden import check_golden
 from retain.engine.graphs import open_graphs
+from retain.engine.policy_engine import PolicyEngine
 from retain.engine.reference import golden_case
+from retain.engine.tensorrt import NATIVE, open_plans
+from retain.errors import EngineError
 
 
 def open_engine(
@@ -19,14 +21,16 @@ def open_engine(
     library: Path | None = None,
     optimize: bool = True,
     golden: bool = True,
-) -> core.OnnxRuntimeEngine:
-    """Open a bundle's graphs in ONNX Runtime, in C++.
+) -> PolicyEngine:
+    """Open a bundle in C++: its graphs in ONNX Runtime, or its TensorRT engines.
 
     Args:
         bundle: An opened bundle.
-        provider: "cpu", "cuda", "tensorrt", or another of ONNX Runtime's providers by its own name.
+        provider: "cpu", "cuda", "tensorrt", or another of ONNX Runtime's providers by its own name;
+            "tensorrt-native" for the engines that `--trt` made, without ONNX Runtime.
         threads: Threads inside an operator; the control loop's threads want the other cores.
-        provider_options: The provider's documented options.
+        provider_options: The provider's documented options; of "tensorrt-native" `precision`, where the bundle has
+            engines in several.
         library: Path of libonnxruntime.so; None takes the installed wheel's.
         optimize: False runs the graphs node by node as exported, to check the optimized ones against.
         golden: Compare with the bundle's golden outputs before anything may use the engine.
@@ -36,8 +40,15 @@ def open_engine(
         BundleError: The golden outputs are not reproduced; the message has the numbers.
         MissingExtraError: ONNX Runtime is not installed.
     """
+    if provider == NATIVE and (threads != 1 or library is not None or not optimize):
+        raise EngineError(f"threads, library and optimize are ONNX Runtime's; leave them out with {NATIVE}")
     # First, and gone before the engine is opened: both hold the weights.
     case = golden_case(bundle) if golden else None
+    if provider == NATIVE:
+        plans, sidecar = open_plans(bundle, provider_options or {})
+        if case is not None:
+            check_golden(plans, bundle, case, sidecar.atol)
+        return plans
     engine = open_graphs(
         bundle.path,
         bundle.manifest.graphs,

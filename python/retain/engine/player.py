@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from retain._core import engine as core
 from retain.bundle import Bundle
 from retain.bundle.manifest import Manifest
 from retain.bundle.units import Units
 from retain.engine.flow import integrate
 from retain.engine.open import open_engine
+from retain.engine.policy_engine import PolicyEngine
 from retain.errors import BundleError
 
 FloatArray = npt.NDArray[np.float32]
@@ -25,7 +25,7 @@ class EnginePlayer:
             the golden outputs.
     """
 
-    def __init__(self, bundle: Bundle, engine: core.OnnxRuntimeEngine | None = None) -> None:
+    def __init__(self, bundle: Bundle, engine: PolicyEngine | None = None) -> None:
         self.bundle = bundle
         self.engine = open_engine(bundle) if engine is None else engine
         self._units = Units.of(bundle.manifest)

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retain._core import engine as engine_core
 from retain._core import runtime as core
 from retain.bundle import Bundle
 from retain.bundle.units import Units
-from retain.engine import open_engine
+from retain.engine import PolicyEngine, open_engine
 from retain.errors import FlightError
 from retain.flight.log import Answer, FlightLog
 from retain.flight.messages import Picture
@@ -102,7 +101,7 @@ def replay(
     log: FlightLog,
     bundle: Bundle,
     *,
-    engine: engine_core.OnnxRuntimeEngine | None = None,
+    engine: PolicyEngine | None = None,
     tolerance: float | None = None,
 ) -> Replay:
     """Compute every recorded answer again: same pictures, state, instruction and noise, through the loop's own sampler.
@@ -149,9 +148,7 @@ def _check(log: FlightLog, bundle: Bundle) -> None:
             )
 
 
-def _chunks(
-    log: FlightLog, bundle: Bundle, engine: engine_core.OnnxRuntimeEngine, same: bool
-) -> Iterator[ReplayedChunk]:
+def _chunks(log: FlightLog, bundle: Bundle, engine: PolicyEngine, same: bool) -> Iterator[ReplayedChunk]:
     manifest, units = bundle.manifest, Units.of(bundle.manifest)
     tokens, mask = bundle.tokenize(log.metadata["instruction"])
     columns = {name: index for index, name in enumerate(log.ticks.channels)}

@@ -46,6 +46,26 @@ def test_bfloat16_gets_a_cast_to_float32() -> None:
     assert multiply.input[1] == "w"
 
 
+def test_a_table_that_is_only_looked_up_is_not_cast_as_a_whole() -> None:
+    row = numpy_helper.from_array(np.array([3]), "row")
+    lookup = helper.make_node("Gather", ["w", "row"], ["y"])
+    linked = link(model(numpy_helper.from_array(WEIGHT, "w"), row, nodes=[lookup]), layout("BF16"), {"w": WEIGHT})
+    gather, cast = linked.graph.node
+    assert (gather.op_type, list(gather.input)) == ("Gather", ["w" + STORED_SUFFIX, "row"])
+    assert (cast.op_type, list(cast.input), list(cast.output)) == ("Cast", list(gather.output), ["y"])
+
+
+def test_a_table_that_is_multiplied_too_is_cast_as_a_whole() -> None:
+    row = numpy_helper.from_array(np.array([3]), "row")
+    nodes = [
+        helper.make_node("Gather", ["w", "row"], ["looked_up"]),
+        helper.make_node("MatMul", ["x", "w"], ["product"]),
+        helper.make_node("Add", ["looked_up", "product"], ["y"]),
+    ]
+    linked = link(model(numpy_helper.from_array(WEIGHT, "w"), row, nodes=nodes), layout("BF16"), {"w": WEIGHT})
+    assert [node.op_type for node in linked.graph.node] == ["Cast", "Gather", "MatMul", "Add"]
+
+
 def test_a_tied_parameter_points_at_the_stored_one() -> None:
     tied = Layout(layout(name="embedding").tensors, {"w": "embedding"})
     linked = link(model(numpy_helper.from_array(WEIGHT, "w")), tied, {"w": WEIGHT})

@@ -26,9 +26,8 @@ TEST_CASE("plans run on the GPU and the release that built them, and nowhere els
 
 TEST_CASE("without a driver the error comes before TensorRT is touched, and says what to do") {
   const TensorRtOptions options{"/nowhere/libretain_tensorrt.so", "", "/nowhere/libcuda.so.1"};
-  CHECK_THROWS_WITH_AS(open_tensorrt({}, kBuiltFor, options), doctest::Contains("there is no NVIDIA driver"),
-                       EngineError);
-  CHECK_THROWS_WITH_AS(open_tensorrt({}, kBuiltFor, options), doctest::Contains("--engine cpu"), EngineError);
+  CHECK_THROWS_WITH_AS(open_plans({}, kBuiltFor, options), doctest::Contains("there is no NVIDIA driver"), EngineError);
+  CHECK_THROWS_WITH_AS(open_plans({}, kBuiltFor, options), doctest::Contains("--engine cpu"), EngineError);
 }
 
 TEST_CASE("a library that is no driver is refused by the first function that it lacks") {

@@ -5,9 +5,9 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+from retain.engine.gpu import Gpu
 from retain.export.tensorrt.build import Target
 from retain.export.tensorrt.flavour import Flavour
-from retain.export.tensorrt.gpu import Gpu
 from safetensors.numpy import load, save
 
 SIZES = {"FLOAT": 4, "BF16": 2, "HALF": 2, "INT64": 8, "INT32": 4, "BOOL": 1}
