@@ -46,9 +46,7 @@ def compare_golden(engine: PolicyEngine, case: GoldenCase, flow_steps: int, atol
     return GoldenReport(errors, atol)
 
 
-def check_golden(
-    engine: PolicyEngine, bundle: Bundle, case: GoldenCase, atol: float | None = None
-) -> GoldenReport:
+def check_golden(engine: PolicyEngine, bundle: Bundle, case: GoldenCase, atol: float | None = None) -> GoldenReport:
     """Compare an engine with the bundle's golden outputs.
 
     Args:

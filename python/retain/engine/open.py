@@ -8,7 +8,7 @@ from retain.engine.golden import check_golden
 from retain.engine.graphs import open_graphs
 from retain.engine.policy_engine import PolicyEngine
 from retain.engine.reference import golden_case
-from retain.engine.tensorrt import NATIVE, open_plans
+from retain.engine.tensorrt import NATIVE, choose_plans, open_plans
 from retain.errors import EngineError
 
 
@@ -42,12 +42,13 @@ def open_engine(
     """
     if provider == NATIVE and (threads != 1 or library is not None or not optimize):
         raise EngineError(f"threads, library and optimize are ONNX Runtime's; leave them out with {NATIVE}")
+    chosen = choose_plans(bundle, provider_options or {}) if provider == NATIVE else None
     # First, and gone before the engine is opened: both hold the weights.
     case = golden_case(bundle) if golden else None
-    if provider == NATIVE:
-        plans, sidecar = open_plans(bundle, provider_options or {})
+    if chosen is not None:
+        plans = open_plans(bundle, chosen)
         if case is not None:
-            check_golden(plans, bundle, case, sidecar.atol)
+            check_golden(plans, bundle, case, chosen.sidecar.atol)
         return plans
     engine = open_graphs(
         bundle.path,

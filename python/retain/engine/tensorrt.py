@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from retain import _core
@@ -18,23 +19,36 @@ NATIVE = "tensorrt-native"
 _MODULE = "libretain_tensorrt.so"
 
 
-def open_plans(bundle: Bundle, options: Mapping[str, str]) -> "tuple[core.TensorRtEngine, Sidecar]":
-    """Open the engines of a bundle that fit this machine.
+@dataclass(frozen=True)
+class ChosenPlans:
+    """Engines of a bundle that fit this machine.
+
+    Attributes:
+        folder: Where they lie.
+        sidecar: What they are; its `atol` is how far they may be from the golden outputs.
+        module: retain's part that speaks to TensorRT.
+        library: TensorRT; empty for the system's.
+    """
+
+    folder: Path
+    sidecar: Sidecar
+    module: Path
+    library: Path
+
+
+def choose_plans(bundle: Bundle, options: Mapping[str, str]) -> ChosenPlans:
+    """Find the engines of a bundle that fit this machine, without opening them.
 
     Args:
         bundle: An opened bundle.
         options: `{"precision": "bf16"}` where the bundle has engines in several; nothing else.
 
-    Returns:
-        The engine and the sidecar of its plans, which says how far it may be from the golden outputs.
-
     Raises:
-        EngineError: There are no engines, none for this machine, no GPU, or no TensorRT.
+        EngineError: There are no engines, none for this machine, or no TensorRT.
         BundleError: The engines hold other weights or other graphs than the bundle.
     """
     if unknown := sorted(options.keys() - {"precision"}):
         raise EngineError(f"{NATIVE} has the option precision alone; leave out {', '.join(unknown)}")
-    rebuild = f"retain export {bundle.path} -o NEW --graph-from {bundle.path} --trt"
     engines = {
         folder: sidecar
         for folder, sidecar in find_engines(bundle.path).items()
@@ -43,28 +57,39 @@ def open_plans(bundle: Bundle, options: Mapping[str, str]) -> "tuple[core.Tensor
     if not engines:
         asked = f" in {options['precision']}" if options else ""
         raise EngineError(
-            f"{bundle.path} has no TensorRT engines{asked}; build them on the robot's computer: {rebuild}"
+            f"{bundle.path} has no TensorRT engines{asked}; build them on the robot's computer: {_rebuild(bundle)}"
         )
     module, library, gpu = find_module(), _library(), find_gpu()
-    # Without a GPU any of them gives the error that says so.
-    folder = next(iter(engines)) if gpu is None else _for_this_machine(engines, gpu, module, library, rebuild)
-    sidecar = engines[folder]
-    _check_contents(bundle, folder, sidecar, rebuild)
-    graphs = bundle.manifest.graphs
-    engine = core.TensorRtEngine(
-        graph_spec(folder / sidecar.plans["prefix"], graphs.prefix),
-        None if graphs.step is None else graph_spec(folder / sidecar.plans["step"], graphs.step),
+    # Without a GPU any of them gives the error that says so, when it is opened.
+    folder = next(iter(engines)) if gpu is None else _for_this_machine(engines, gpu, module, library, _rebuild(bundle))
+    _check_contents(bundle, folder, engines[folder])
+    return ChosenPlans(folder, engines[folder], module, library)
+
+
+def open_plans(bundle: Bundle, chosen: ChosenPlans) -> "core.TensorRtEngine":
+    """Open engines in C++.
+
+    Raises:
+        EngineError: There is no driver or no GPU, or TensorRT does not take the plans.
+    """
+    graphs, sidecar = bundle.manifest.graphs, chosen.sidecar
+    return core.TensorRtEngine(
+        graph_spec(chosen.folder / sidecar.plans["prefix"], graphs.prefix),
+        None if graphs.step is None else graph_spec(chosen.folder / sidecar.plans["step"], graphs.step),
         built_for=core.PlanMachine(
             gpu=sidecar.gpu,
             compute_capability=sidecar.compute_capability,
             version=release(sidecar.version),
             precision=sidecar.precision,
-            rebuild=rebuild,
+            rebuild=_rebuild(bundle),
         ),
-        module=module,
-        library=library,
+        module=chosen.module,
+        library=chosen.library,
     )
-    return engine, sidecar
+
+
+def _rebuild(bundle: Bundle) -> str:
+    return f"retain export {bundle.path} -o NEW --graph-from {bundle.path} --trt"
 
 
 def _for_this_machine(engines: Mapping[Path, Sidecar], gpu: Gpu, module: Path, library: Path, rebuild: str) -> Path:
@@ -84,12 +109,13 @@ def _for_this_machine(engines: Mapping[Path, Sidecar], gpu: Gpu, module: Path, l
     return fitting[0]
 
 
-def _check_contents(bundle: Bundle, folder: Path, sidecar: Sidecar, rebuild: str) -> None:
+def _check_contents(bundle: Bundle, folder: Path, sidecar: Sidecar) -> None:
     files = bundle.manifest.files
     expected = {name: files[name].sha256 for name in sidecar.graphs if name in files}
     if sidecar.weights != files[WEIGHTS_FILE].sha256 or sidecar.graphs != expected:
         raise BundleError(
-            f"{folder} was built from other weights or graphs than the bundle has (another α); renew it: {rebuild}"
+            f"{folder} was built from other weights or graphs than the bundle has (another α); renew it:"
+            f" {_rebuild(bundle)}"
         )
 
 
