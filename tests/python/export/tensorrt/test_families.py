@@ -15,6 +15,8 @@ from retain.export.tensorrt.precision import with_products_in
 from ...installed_tensorrt_rtx import needs_tensorrt_rtx, without_gpu  # noqa: TID252 (tests are no package)
 from ...policy.act.lerobot_files import adopt_act  # noqa: TID252
 from ...policy.act.tiny_act import act_policy  # noqa: TID252
+from ...policy.pi0 import tiny  # noqa: TID252
+from ...policy.pi0.lerobot_files import adopt_pi0  # noqa: TID252
 from ...policy.smolvla.lerobot_files import adopt_smolvla  # noqa: TID252
 from ...policy.smolvla.small import small_policy  # noqa: TID252
 
@@ -35,7 +37,17 @@ def smolvla_in_bfloat16(directory: Path) -> Path:
     return adopt_smolvla(small_policy(), directory, dtype=torch.bfloat16)
 
 
-FAMILIES: list[Callable[[Path], Path]] = [act, smolvla, smolvla_in_bfloat16]
+def pi0(directory: Path) -> Path:
+    return adopt_pi0(tiny.policy("pi0"), directory)
+
+
+def pi05_in_bfloat16(directory: Path) -> Path:
+    import torch
+
+    return adopt_pi0(tiny.policy("pi05"), directory, torch.bfloat16)
+
+
+FAMILIES: list[Callable[[Path], Path]] = [act, smolvla, smolvla_in_bfloat16, pi0, pi05_in_bfloat16]
 
 
 @pytest.fixture(scope="module", params=FAMILIES, ids=lambda family: family.__name__)
