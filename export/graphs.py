@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from retain.bundle.manifest import Graph
+from retain.bundle.manifest import WEIGHTS_FILE, Graph
 from retain.bundle.manifest import Tensor as TensorSpec
 from retain.errors import ExportError, require
 from retain.policy import Policy
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     import onnx
+    import onnx_ir
 
 OPSET = 18
 """TensorRT 10.0, the oldest on a supported Jetson, reads opsets 9 to 20; 18 is also what PyTorch's exporter emits."""
@@ -110,6 +111,7 @@ def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], out
             name = type(module).__name__.strip("_").lower()
             raise ExportError(f"PyTorch {torch.__version__} cannot express the {name} in ONNX: {reason}") from error
     assert program is not None  # dynamo=True always returns one
+    _leave_weights_out(program.model, module)
     model = program.model_proto
     _name_as_in_the_policy(model)
     slice_sequences(model)
@@ -118,6 +120,19 @@ def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], out
     fold_integers(model)
     linear_as_gemm(model)
     return model
+
+
+def _leave_weights_out(model: "onnx_ir.Model", module: nn.Module) -> None:
+    """No bytes of what `link` will point into the checkpoint: a second copy of three billion numbers is 12 GB."""
+    import onnx_ir
+
+    weights = module.state_dict().keys()
+    for name, value in model.graph.initializers.items():
+        if name in weights and value.const_value is not None:
+            held = value.const_value
+            value.const_value = onnx_ir.ExternalTensor(
+                WEIGHTS_FILE, 0, held.nbytes, held.dtype, shape=onnx_ir.Shape(held.shape), name=name
+            )
 
 
 def _name_as_in_the_policy(model: "onnx.ModelProto") -> None:

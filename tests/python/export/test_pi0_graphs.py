@@ -21,7 +21,15 @@ def exported_to(directory, policy, dtype=torch.float32):
     checkpoint = open_checkpoint(weights)
     layout = Layout(checkpoint.tensors, checkpoint.aliases)
     parameters = {name: tensor.numpy() for name, tensor in policy.state_dict().items()}
-    models = [link(model, layout, parameters) for model in trace(policy)]
+    traced = trace(policy)
+    # At full size a copy of the weights would not fit into memory, nor into one protobuf message.
+    assert not [
+        tensor
+        for model in traced
+        for tensor in model.graph.initializer
+        if tensor.name in parameters and tensor.raw_data
+    ]
+    models = [link(model, layout, parameters) for model in traced]
     for model, file in zip(models, (PREFIX_FILE, STEP_FILE), strict=True):
         onnx.save(model, directory / file)
     return models
