@@ -102,10 +102,11 @@ def read_frames(
     )
 
 
-def relative_rows(frames: Frames, spec: PolicySpec) -> FloatArray:
-    """All rows of all chunks in robot units, relative where the spec says so: float32 (N * H, A)."""
-    rows = frames.rows(np.arange(len(frames)), spec.horizon)
-    return (rows - spec.reference(frames.state)[:, None]).reshape(-1, len(spec.action))
+def relative_rows(frames: Frames, spec: PolicySpec, indices: npt.NDArray[np.int64] | None = None) -> FloatArray:
+    """All rows of the chunks of some frames, or of all, in robot units, relative where the spec says so: (n * H, A)."""
+    chosen = np.arange(len(frames)) if indices is None else indices
+    rows = frames.rows(chosen, spec.horizon)
+    return (rows - spec.reference(frames.state[chosen])[:, None]).reshape(-1, len(spec.action))
 
 
 def _column(dataset: "Dataset", feature: str, names: list[str], renames: Renames | None) -> FloatArray:

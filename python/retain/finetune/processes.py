@@ -134,9 +134,16 @@ def join_processes(device: str) -> Processes:
     """This process alone, or with those that it was started with.
 
     Raises:
-        TrainingError: accelerate was told to do what does not work here.
+        TrainingError: There is no such device here, or accelerate was told to do what does not work here.
         MissingExtraError: There are several, and accelerate is not installed.
     """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainingError(
+            f"--device {device} does not work here ({str(error).splitlines()[0]}); give cpu, or look at `nvidia-smi`"
+            " and at what torch was built for"
+        ) from error
     return Accelerated(device) if launched() > 1 else Alone(device)
 
 

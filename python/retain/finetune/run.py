@@ -85,12 +85,18 @@ def run_training(
         The result; where weights are sharded over several processes, only the first one's is.
 
     Raises:
-        TrainingError: The output exists, or there is nothing to resume, or it was asked for differently.
+        TrainingError: The output exists, or there is nothing to resume, or it was asked for differently, or there is no
+            such device.
         DatasetError: The data do not fit the policy.
         PolicyError: The base is not a policy.
     """
     equipment = equipment or Equipment()
     processes = join_processes(equipment.device)
+    if config.batch_size % (processes.count * config.accumulate):
+        raise TrainingError(
+            f"a batch of {config.batch_size} cannot be dealt evenly to {processes.count} processes of"
+            f" {config.accumulate} turns; change --batch-size"
+        )
     if processes.rank:
         say = warn = on_step = _nothing
     else:

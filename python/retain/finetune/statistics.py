@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FAR = 6.0
 """A normalized value beyond this is nothing the base has seen: 6 standard deviations of its own data."""
 TOLERATED_SHARE = 0.01
+LOOKED_AT = 20_000
+"""Frames, evenly spaced, whose chunks are looked at."""
 
 
 def statistics_warnings(frames: Frames, spec: PolicySpec) -> list[str]:
@@ -28,10 +30,12 @@ def statistics_warnings(frames: Frames, spec: PolicySpec) -> list[str]:
     and interpolating their weights would mix the units.
     """
     state_names = [f"state {channel.name}" for channel in spec.state]
+    # H rows for every frame: all of a large dataset's would not fit into memory.
+    looked_at = np.arange(0, len(frames), 1 + len(frames) // LOOKED_AT)
     action_names = [f"action {channel.name}" for channel in spec.action]
     return [
         *_far(frames.state, spec.normalization.state, state_names),
-        *_far(relative_rows(frames, spec), spec.normalization.action, action_names),
+        *_far(relative_rows(frames, spec, looked_at), spec.normalization.action, action_names),
     ]
 
 

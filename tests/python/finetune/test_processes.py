@@ -112,3 +112,11 @@ def test_precision_is_asked_of_retain_and_not_of_the_launcher(monkeypatch):
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
     with pytest.raises(TrainingError, match="leave that to retain finetune --precision bf16"):
         Accelerated("cpu")
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(TrainingError, match="--device nonsense does not work here"):
+        join_processes("nonsense")
+    if not torch.cuda.is_available():
+        with pytest.raises(TrainingError, match="--device cuda does not work here"):
+            join_processes("cuda")

@@ -80,18 +80,20 @@ import sys, torch
 from pathlib import Path
 from retain.data import Dataset
 from retain.finetune.configuration import TrainingConfig
-from retain.finetune.light import Light
+from retain.finetune.equipment import Equipment
 from retain.finetune.run import Start, run_training
 torch.set_num_threads(1)
-base, data, output = sys.argv[1:]
+base, data, output, workers = sys.argv[1:]
 config = TrainingConfig(steps=2000, batch_size=4, lr=1e-3, warmup=2, ema=0.9, save_every=3)
-run_training(Start(base, Dataset(data)), config, Path(output))
+run_training(Start(base, Dataset(data)), config, Path(output), equipment=Equipment(workers=int(workers)))
 """
 
 
-def started(base, dataset, output):
-    command = [sys.executable, "-c", textwrap.dedent(CHILD), str(base), str(dataset.path), str(output)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def started(base, dataset, output, workers=0):
+    command = [sys.executable, "-c", textwrap.dedent(CHILD), str(base), str(dataset.path), str(output), str(workers)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while not (output / "training/resume.safetensors").exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read()
@@ -117,10 +119,14 @@ def test_a_killed_process_leaves_a_state_that_resumes_and_no_policy(base, datase
     assert losses(output)[: len(before)] == before
 
 
-def test_ctrl_c_finishes_the_step_and_saves_it(base, dataset, tmp_path):
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 0)])
+def test_ctrl_c_and_sigterm_finish_the_step_and_save_it(base, dataset, number, workers, tmp_path):
     output = tmp_path / "interrupted"
-    process = started(base, dataset, output)
-    os.kill(process.pid, signal.SIGINT)
+    process = started(base, dataset, output, workers)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does: the readers hear it too
+    else:
+        os.kill(process.pid, number)
     _, errors = process.communicate(timeout=60)
     assert "KeyboardInterrupt" in errors
     from safetensors import safe_open
