@@ -7,16 +7,19 @@ from types import FrameType
 
 
 @contextmanager
-def interruption() -> Iterator[Callable[[], bool]]:
+def interruption(*, patient: bool = False) -> Iterator[Callable[[], bool]]:
     """Yields whether somebody asked to stop; a second Ctrl-C stops at once.
 
     SIGTERM is what schedulers send before they take a machine away, and launchers after Ctrl-C to what they launched.
+
+    Args:
+        patient: A second Ctrl-C is nothing new: a launcher hands on what the terminal has sent to all already.
     """
     asked = False
 
     def ask(number: int, _frame: FrameType | None) -> None:
         nonlocal asked
-        if asked and number == signal.SIGINT:
+        if asked and number == signal.SIGINT and not patient:
             raise KeyboardInterrupt
         asked = True
 

@@ -106,6 +106,8 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _prepare_worker(_number: int) -> None:
-    # Ctrl-C reaches the whole group; the step that is being computed still needs its data.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and a launcher's SIGTERM reach the whole group; the step that is being computed still needs its data. A
+    # reader ends when it is told to by its queue, or when the process that trains is gone.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)

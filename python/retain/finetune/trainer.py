@@ -96,7 +96,7 @@ def train(
 
     started = time.monotonic()
     journals = open_journals(folder, first, equipment.log, vars(config), silent=processes.rank != 0)
-    with journals as write, interruption() as interrupted:
+    with journals as write, interruption(patient=processes.count > 1) as interrupted:
         for step in range(first, config.steps):
             rate = learning_rate(step, peak=config.lr, warmup=config.warmup, steps=config.steps)
             for group in optimizer.param_groups:
