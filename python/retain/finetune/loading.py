@@ -1,7 +1,7 @@
 """Batches read ahead by processes of their own, in the order of the steps."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,8 +62,10 @@ class Turns(Dataset[Any]):
             return error
 
 
-def read_ahead(batches: BatchSampler, portion: Portion, first: int, steps: int, workers: int) -> Iterator[Batch]:
-    """The shards of one process, step after step, on the CPU.
+def read_ahead(
+    batches: BatchSampler, portion: Portion, first: int, steps: int, workers: int
+) -> Generator[Batch, None, None]:
+    """The shards of one process, step after step, on the CPU; to be closed, which ends the processes that read.
 
     Args:
         batches: Gives the shards.
@@ -86,19 +88,18 @@ def read_ahead(batches: BatchSampler, portion: Portion, first: int, steps: int, 
         generator=torch.Generator(),  # the global one is not ours to advance
     )
     items = iter(loader)
-    while True:
-        try:
-            item = next(items, None)
-        except RuntimeError as error:
-            raise TrainingError(
-                f"a process that reads data ended ({str(error).splitlines()[0]}); with less memory at hand give"
-                " fewer --workers or a smaller --picture-memory"
-            ) from error
-        if item is None:
-            return
-        if isinstance(item, RetainError):
-            raise item
-        yield item
+    try:
+        while (item := next(items, None)) is not None:
+            if isinstance(item, RetainError):
+                raise item
+            yield item
+    except RuntimeError as error:
+        raise TrainingError(
+            f"a process that reads data ended ({str(error).splitlines()[0]}); with less memory at hand give"
+            " fewer --workers or a smaller --picture-memory"
+        ) from error
+    finally:
+        del items  # which tells the readers to end
 
 
 def _as_it_is(item: Any) -> Any:

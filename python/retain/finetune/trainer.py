@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 
@@ -76,14 +77,15 @@ def train(
     mean = WeightAverage(weights)
     first = load_state(folder, policy, mean, optimizer, frozen=frozen) if resume else 0
     portion = Portion(processes.rank, processes.count, config.accumulate)
-    shards = read_ahead(batches, portion, first, config.steps, equipment.workers or 0)
+    reading = closing(read_ahead(batches, portion, first, config.steps, equipment.workers or 0))
     objective.train()
     generator = torch.Generator()
 
     def backward(step: int, turn: int) -> Tensor:
         """This process's part of the loss of a step, after its gradient was added."""
         generator.manual_seed((config.seed * NOISE_STREAM + step + portion.shard(turn) * SHARD_STREAM) % (1 << 63))
-        loss: Tensor = objective(next(shards).to(policy.device), generator) / config.accumulate
+        batch = next(shards).to(policy.device)
+        loss: Tensor = objective(batch, generator) / config.accumulate
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -96,7 +98,7 @@ def train(
 
     started = time.monotonic()
     journals = open_journals(folder, first, equipment.log, vars(config), silent=processes.rank != 0)
-    with journals as write, interruption(patient=processes.count > 1) as interrupted:
+    with reading as shards, journals as write, interruption(patient=processes.count > 1) as interrupted:
         for step in range(first, config.steps):
             rate = learning_rate(step, peak=config.lr, warmup=config.warmup, steps=config.steps)
             for group in optimizer.param_groups:

@@ -127,7 +127,10 @@ def test_ctrl_c_and_sigterm_finish_the_step_and_save_it(base, dataset, number, w
         os.killpg(process.pid, number)  # as a terminal does: the readers hear it too
     else:
         os.kill(process.pid, number)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert "KeyboardInterrupt" in errors
     from safetensors import safe_open
 
