@@ -16,7 +16,9 @@ from retain.bench.machine import machine_facts
 from retain.bundle import Bundle, GoldenCase
 from retain.engine import find_onnxruntime, open_engine
 from retain.engine.golden import check_golden
+from retain.engine.gpu import find_gpu
 from retain.engine.reference import record_reference
+from retain.engine.tensorrt import choose_plans, find_module, open_plans
 from retain.errors import ConfigError, RetainError, require
 from retain.merge import merge
 
@@ -217,18 +219,24 @@ def _run(
     case = GoldenCase.load(bundle.file(bundle.manifest.golden.file))
     if not case.is_recorded:
         stages["reference"], case = _timed(lambda: record_reference(bundle, case))
-    stages["engine"], engine = _timed(lambda: open_engine(bundle, threads=threads, golden=False))
-    stages["golden"], _ = _timed(lambda: check_golden(engine, bundle, case))
+    if way == "refitted":
+        plans = choose_plans(bundle, {})
+        stages["engine"], engine = _timed(lambda: open_plans(bundle, plans))
+        atol = plans.sidecar.atol
+    else:
+        stages["engine"], engine = _timed(lambda: open_engine(bundle, threads=threads, golden=False))
+        atol = bundle.manifest.golden.atol
+    stages["golden"], _ = _timed(lambda: check_golden(engine, bundle, case, atol))
     return stages
 
 
 def _no_tensorrt() -> str | None:
     """Why engines cannot be refitted on this machine."""
     from retain.export.tensorrt.flavour import tensorrt
-    from retain.export.tensorrt.gpu import find_gpu
 
     try:
         tensorrt()
+        find_module()
     except RetainError as error:
         return str(error)
     return None if find_gpu() else "there is no NVIDIA GPU to refit an engine for"

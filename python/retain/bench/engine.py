@@ -144,6 +144,7 @@ def _run(one: _Turns, cost: Cost | None, peaks: Peaks | None, reference: tuple[f
     return EngineRun(
         contender=one.contender,
         description=first.description,
+        atol=first.atol,
         times={
             part: tuple(tuple(turn[f"{part}_s"]) for turn in one.played)
             for part in ("chunk", "prefix", "step")
@@ -155,7 +156,8 @@ def _run(one: _Turns, cost: Cost | None, peaks: Peaks | None, reference: tuple[f
         first_chunk_s=statistics.median(opened.first_chunk_s for opened in one.opened),
         memory={name: max(turn["memory"][name] for turn in one.played) for name in one.played[0]["memory"]},
         gpu_mib=first.gpu_mib,
-        floor_s=None if cost is None or peaks is None else cost.floor_s(peaks),
+        # The peaks are float32's: an engine with smaller products would beat them.
+        floor_s=cost.floor_s(peaks) if cost is not None and peaks is not None and first.precision == "fp32" else None,
     )
 
 

@@ -25,6 +25,8 @@ class Opened:
 
     Attributes:
         description: Who computes, with versions.
+        precision: Of its products, as in "fp32".
+        atol: How far it may be from the golden outputs and still drive.
         load_s: To open it, libraries loaded and files in the page cache.
         first_chunk_s: Of the first chunk; a compiler works here.
         errors: Distance to the golden outputs, by output.
@@ -33,6 +35,8 @@ class Opened:
     """
 
     description: str
+    precision: str
+    atol: float
     load_s: float
     first_chunk_s: float
     errors: Mapping[str, float]
@@ -82,6 +86,8 @@ class EngineProcess:
         after = gpu_used_mib() if before is not None else None
         return Opened(
             description=told["description"],
+            precision=told["precision"],
+            atol=told["atol"],
             load_s=told["load_s"],
             first_chunk_s=told["first_chunk_s"],
             errors=told["errors"],

@@ -61,6 +61,7 @@ class EngineRun:
     Attributes:
         contender: Which engine.
         description: Who computes, with versions.
+        atol: How far it may be from the golden outputs and still drive.
         times: "chunk", "prefix", "step" → one tuple of seconds per round. No step where the chunk is regressed.
         errors: Distance to the golden outputs, by output.
         error_beside_eager: max relative error of the chunk against PyTorch eager's of the same run; None without it.
@@ -73,6 +74,7 @@ class EngineRun:
 
     contender: Contender
     description: str
+    atol: float
     times: Mapping[str, tuple[tuple[float, ...], ...]]
     errors: Mapping[str, float]
     error_beside_eager: float | None
@@ -158,11 +160,6 @@ class EngineBench:
     no_cost: str | None
     peaks: Mapping[str, Peaks]
 
-    @property
-    def atol(self) -> float:
-        """The largest golden error with which an engine may drive."""
-        return self.bundle.manifest.golden.atol
-
     def eager_beside(self, run: EngineRun) -> EngineRun | None:
         """PyTorch eager on the same device with as many threads, if it was measured."""
         same = (run.contender.device, run.contender.threads)
@@ -172,9 +169,9 @@ class EngineBench:
     @property
     def wrong(self) -> tuple[str, ...]:
         """A sentence for every engine that may not drive this bundle."""
-        reports = ((run.contender.label, GoldenReport(dict(run.errors), self.atol)) for run in self.runs)
+        reports = ((run.contender.label, GoldenReport(dict(run.errors), run.atol)) for run in self.runs)
         return tuple(
-            f"{label} may not drive: {report.worst[0]} is off by {report.worst[1]:.1e}, allowed is {self.atol:.0e}"
+            f"{label} may not drive: {report.worst[0]} is off by {report.worst[1]:.1e}, allowed is {report.atol:.0e}"
             for label, report in reports
             if not report.passed
         )
@@ -192,7 +189,7 @@ class EngineBench:
             "family": manifest.family,
             "weights_sha256": manifest.files[self.bundle.weights.name].sha256,
             "flow_steps": manifest.flow_steps,
-            "golden": {"recorded_by": manifest.golden.recorded_by, "atol": self.atol},
+            "golden": {"recorded_by": manifest.golden.recorded_by, "atol": manifest.golden.atol},
             "settings": {"rounds": self.settings.rounds, "seconds": self.settings.seconds, "apart": self.apart},
             "engines": [run.to_json() for run in self.runs],
             "times_faster_than_eager": ratios,

@@ -62,6 +62,8 @@ def _open(bundle_path: Path, engine: str, threads: int | None, flow_steps: int) 
     errors = player.errors()  # all of it once more: what is timed from now on is warm
     return player, {
         "description": player.description,
+        "precision": player.precision,
+        "atol": player.atol,
         "load_s": load_s,
         "first_chunk_s": first_chunk_s,
         "errors": errors,

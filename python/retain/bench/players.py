@@ -11,6 +11,7 @@ from retain.bundle import Bundle
 from retain.engine import compare_golden, golden_case, open_engine
 from retain.engine.flow import integrate
 from retain.engine.golden import feed_prefix, golden_error
+from retain.engine.tensorrt import NATIVE, choose_plans
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,9 +24,13 @@ class Player(ABC):
 
     Attributes:
         description: Who computes, with versions.
+        precision: Of its products: "fp32" unless a TensorRT engine was built otherwise.
+        atol: How far it may be from the golden outputs and still drive.
     """
 
     description: str
+    precision: str = "fp32"
+    atol: float
 
     @abstractmethod
     def prefix(self) -> None:
@@ -50,7 +55,10 @@ class CppPlayer(Player):
     def __init__(self, bundle: Bundle, provider: str, threads: int, options: dict[str, str]) -> None:
         self._case = golden_case(bundle)
         self._engine = open_engine(bundle, provider, threads, provider_options=options, golden=False)
-        self._steps, self._atol = bundle.manifest.flow_steps, bundle.manifest.golden.atol
+        self._steps, self.atol = bundle.manifest.flow_steps, bundle.manifest.golden.atol
+        if provider == NATIVE:
+            sidecar = choose_plans(bundle, options).sidecar
+            self.precision, self.atol = sidecar.precision, sidecar.atol
         self.description = self._engine.info.description
 
     def prefix(self) -> None:
@@ -68,7 +76,7 @@ class CppPlayer(Player):
 
     def errors(self) -> dict[str, float]:
         """As in `Player`."""
-        return compare_golden(self._engine, self._case, self._steps, self._atol).errors
+        return compare_golden(self._engine, self._case, self._steps, self.atol).errors
 
 
 class TorchPlayer(Player):
@@ -82,7 +90,7 @@ class TorchPlayer(Player):
         if threads:
             torch.set_num_threads(threads)
         policy = load_policy(bundle.path).to(device).eval()
-        case = golden_case(bundle)
+        case, self.atol = golden_case(bundle), bundle.manifest.golden.atol
         self._case, self._steps, self._torch = case, bundle.manifest.flow_steps, torch
         inputs = {name: self._tensor(array).to(device) for name, array in case.prefix_inputs.items()}
         none = torch.zeros(1, 0, device=device)
