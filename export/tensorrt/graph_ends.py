@@ -24,7 +24,8 @@ class Ends:
         products: The operators that count.
         learned: Products whose factors both depend on a weight or on what a prefix computed. Others are arithmetic on
             positions, for which 8 bits are too few.
-        first: Those between a measured number and the first normalization, and the first behind an image.
+        first: Those between a measured number and the first normalization, or whatever lies further inside, and the
+            first behind an image.
         last: Those that make the velocity or the chunk.
     """
 
@@ -36,7 +37,8 @@ class Ends:
     @classmethod
     def of(cls, graph: onnx.GraphProto, products: Set[str]) -> "Ends":
         """Walk a graph, whose nodes stand in the order of computation."""
-        return cls(products, _learned(graph, products), _first(graph, products), _last(graph, products))
+        learned = _learned(graph, products)
+        return cls(products, learned, _first(graph, products, learned), _last(graph, products))
 
     def inside(self, node: onnx.NodeProto) -> bool:
         """Whether a product is learned and lies at neither end."""
@@ -45,11 +47,8 @@ class Ends:
 
 
 def _learned(graph: onnx.GraphProto, products: Set[str]) -> set[str]:
-    inputs = {value.name for value in graph.input}
     depends = {tensor.name for tensor in graph.initializer if tensor.data_location == TensorProto.EXTERNAL}
-    # What a step takes beside the measured numbers is what the prefix computed.
-    if "x" in inputs:
-        depends |= inputs - _MEASURED
+    depends |= _handed_over(graph)
     found = set()
     for node in graph.node:
         if not depends.isdisjoint(node.input):
@@ -59,26 +58,44 @@ def _learned(graph: onnx.GraphProto, products: Set[str]) -> set[str]:
     return found
 
 
-def _first(graph: onnx.GraphProto, products: Set[str]) -> set[str]:
+def _first(graph: onnx.GraphProto, products: Set[str], learned: Set[str]) -> set[str]:
+    """Follow measured numbers until they are normalized, or meet what was computed further inside.
+
+    The second is where π0.5 scales normalized activations by a function of t, and where ACT puts the state beside what
+    it saw.
+    """
     measured = {value.name for value in graph.input if value.name in _MEASURED}
     seen = {value.name for value in graph.input if value.name.startswith(_IMAGE)}
+    inner = _handed_over(graph)
     statistics: set[str] = set()
     found = set()
     for node in graph.node:
-        inputs = set(node.input)
-        if node.op_type in products and inputs & (measured | seen):
-            found.add(node.output[0])
-        if node.op_type not in products and inputs & seen:
-            seen.update(node.output)
-        of_values, of_statistics = bool(inputs & measured), bool(inputs & statistics)
-        begins = of_values and node.op_type in _STATISTICS
-        goes_on = of_statistics and not of_values and node.op_type in _KEEPS_STATISTIC
-        if begins or goes_on:
-            statistics.update(node.output)
-        elif of_values and not of_statistics and node.op_type not in _NORMALIZATIONS:
-            # Values that meet their own statistic are normalized: there the end is reached.
-            measured.update(node.output)
+        inputs, outputs = set(node.input), set(node.output)
+        of_values, of_inner = bool(inputs & measured), bool(inputs & inner)
+        of_statistics = bool(inputs & statistics)
+        if node.op_type in products:
+            if of_values or inputs & seen:
+                found.add(node.output[0])
+            if of_values and not of_inner:
+                measured |= outputs
+            elif outputs & learned:
+                inner |= outputs
+        elif node.op_type in (_STATISTICS if of_values else _KEEPS_STATISTIC if of_statistics else ()):
+            statistics |= outputs
+        elif of_inner or (of_values and (of_statistics or node.op_type in _NORMALIZATIONS)):
+            # Values that meet their own statistic are normalized.
+            inner |= outputs
+        elif of_values:
+            measured |= outputs
+        elif inputs & seen:
+            seen |= outputs
     return found
+
+
+def _handed_over(graph: onnx.GraphProto) -> set[str]:
+    """What a step takes beside the measured numbers is what the prefix computed."""
+    inputs = {value.name for value in graph.input}
+    return inputs - _MEASURED if "x" in inputs else set()
 
 
 def _last(graph: onnx.GraphProto, products: Set[str]) -> set[str]:
