@@ -44,10 +44,10 @@ std::unique_ptr<GuardedOnnxRuntime> open_onnxruntime(const GraphSpec& prefix, co
 
 std::unique_ptr<GuardedTensorRt> open_tensorrt(const GraphSpec& prefix, const std::optional<GraphSpec>& step,
                                                const PlanMachine& built_for, const std::filesystem::path& module,
-                                               const std::filesystem::path& library) {
+                                               const std::optional<std::filesystem::path>& library) {
   const py::gil_scoped_release released;
   const EngineSpec spec{prefix, step};
-  OpenedPlans opened = open_plans(spec, built_for, {.module = module, .library = library});
+  OpenedPlans opened = open_plans(spec, built_for, {.module = module, .library = library.value_or("")});
   return std::make_unique<GuardedTensorRt>(spec, std::move(opened.device), std::move(opened.plans), opened.description);
 }
 
@@ -92,14 +92,18 @@ void bind_engine(py::module_& parent) {
            py::kw_only(), py::arg("gpu"), py::arg("compute_capability"), py::arg("version"), py::arg("precision"),
            py::arg("rebuild"));
 
-  m.def("tensorrt_version", &tensorrt_version, py::kw_only(), py::arg("module"),
-        py::arg("library") = std::filesystem::path(),
-        "The release of the TensorRT that plans would be opened with, as in \"10.3.0\".");
+  m.def(
+      "tensorrt_version",
+      [](const std::filesystem::path& module, const std::optional<std::filesystem::path>& library) {
+        return tensorrt_version(module, library.value_or(""));
+      },
+      py::kw_only(), py::arg("module"), py::arg("library") = std::nullopt,
+      "The release of the TensorRT that plans would be opened with, as in \"10.3.0\".");
 
   py::class_<GuardedTensorRt, Engine, std::shared_ptr<GuardedTensorRt>> tensorrt(
       m, "TensorRtEngine", "A policy's TensorRT plans. Calls release the GIL and wait for each other.");
   tensorrt.def(py::init(&open_tensorrt), py::arg("prefix"), py::arg("step"), py::kw_only(), py::arg("built_for"),
-               py::arg("module"), py::arg("library") = std::filesystem::path());
+               py::arg("module"), py::arg("library") = std::nullopt);
   define_calls(tensorrt);
 }
 

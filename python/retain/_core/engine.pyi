@@ -43,7 +43,7 @@ class Engine:
 class PlanMachine:
     def __init__(self, *, gpu: str, compute_capability: str, version: str, precision: str, rebuild: str) -> None: ...
 
-def tensorrt_version(*, module: Path, library: Path = ...) -> str: ...
+def tensorrt_version(*, module: Path, library: Path | None = None) -> str: ...
 
 class TensorRtEngine(Engine):
     def __init__(
@@ -53,7 +53,7 @@ class TensorRtEngine(Engine):
         *,
         built_for: PlanMachine,
         module: Path,
-        library: Path = ...,
+        library: Path | None = None,
     ) -> None: ...
     def prefix(
         self,

@@ -27,13 +27,13 @@ class ChosenPlans:
         folder: Where they lie.
         sidecar: What they are; its `atol` is how far they may be from the golden outputs.
         module: retain's part that speaks to TensorRT.
-        library: TensorRT; empty for the system's.
+        library: TensorRT; None for the system's.
     """
 
     folder: Path
     sidecar: Sidecar
     module: Path
-    library: Path
+    library: Path | None
 
 
 def choose_plans(bundle: Bundle, options: Mapping[str, str]) -> ChosenPlans:
@@ -92,7 +92,9 @@ def _rebuild(bundle: Bundle) -> str:
     return f"retain export {bundle.path} -o NEW --graph-from {bundle.path} --trt"
 
 
-def _for_this_machine(engines: Mapping[Path, Sidecar], gpu: Gpu, module: Path, library: Path, rebuild: str) -> Path:
+def _for_this_machine(
+    engines: Mapping[Path, Sidecar], gpu: Gpu, module: Path, library: Path | None, rebuild: str
+) -> Path:
     version = core.tensorrt_version(module=module, library=library)
     fitting = [
         folder
@@ -135,9 +137,9 @@ def find_module() -> Path:
     return path
 
 
-def _library() -> Path:
-    """The libnvinfer of the installed `tensorrt` wheel; an empty path takes the system's."""
+def _library() -> Path | None:
+    """The libnvinfer of the installed `tensorrt` wheel, or None for the system's."""
     spec = importlib.util.find_spec("tensorrt_libs")
     places = [] if spec is None else list(spec.submodule_search_locations or ())
     found = [library for place in places for library in sorted(Path(place).glob("libnvinfer.so.*"))]
-    return found[0] if found else Path()
+    return found[0] if found else None

@@ -4,10 +4,11 @@ import ctypes
 from pathlib import Path
 
 import pytest
+from retain._core import engine as core
 from retain.bundle import Bundle
 from retain.bundle.engine_plans import Precision, Sidecar
 from retain.cli.main import main
-from retain.engine import open_engine
+from retain.engine import open_engine, tensorrt
 from retain.engine.gpu import Gpu, find_gpu
 from retain.errors import BundleError, EngineError
 
@@ -141,3 +142,14 @@ def test_the_gpu_is_none_where_the_driver_is_missing(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("ctypes.CDLL", missing)
     assert find_gpu() is None
+
+
+def test_a_module_that_cannot_be_loaded_is_named_whatever_the_library() -> None:
+    for library in (None, Path("libnvinfer.so.10")):
+        with pytest.raises(EngineError, match=r"cannot load retain's TensorRT module .*/nowhere/module\.so"):
+            core.tensorrt_version(module=Path("/nowhere/module.so"), library=library)
+
+
+def test_without_a_wheel_the_systems_tensorrt_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert tensorrt._library() is None
