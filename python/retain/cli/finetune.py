@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from retain.finetune.journal import StepLog
 
 NAME = "finetune"
-HELP = "Finetune a policy on demonstrations (LeRobotDataset v3.0), alone or mixed with other data."
+HELP = "Finetune a policy on demonstrations (LeRobotDataset), alone or mixed with other data."
 EXAMPLES = f"""examples:
   retain finetune compact-base --data demos -o finetuned
   retain finetune compact-base --data demos --co-data pretrain --co-ratio 0.5 --lr 3e-4 -o finetuned
