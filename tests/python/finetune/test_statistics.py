@@ -16,11 +16,12 @@ from retain.merge import merge
 from retain.policy import load_policy, save_policy
 from retain.policy.lerobot.restate import spec_of, with_cameras, with_statistics
 from retain.policy.spec import CameraSpec
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 
 from .conftest import record
 from .smolvla_files import record_video, write_smolvla
 
+Q = ("q01", "q99")
 CONFIG = TrainingConfig(steps=2, batch_size=4, warmup=1, ema=0.5)
 
 
@@ -87,6 +88,28 @@ def test_lerobots_files_say_what_was_restated_and_else_what_they_did(tmp_path):
     assert spec_of(policy.sidecars) == policy.spec
     with pytest.raises(PolicyError, match=r"action\.(mean|std) of \[4\], the new statistics \[2\]"):
         with_statistics(policy.sidecars, {"action": vector_statistics(values[:, :2])})
+
+
+def test_quantiles_are_restated_as_quantiles(tmp_path):
+    """π0.5's law: q01 and q99 become -1 and 1."""
+    pytest.importorskip("transformers")
+    sidecars = dict(load_policy(write_smolvla(tmp_path)).sidecars)
+    rng = np.random.default_rng(0)
+    values = {"observation.state": rng.normal(size=(200, 3)), "action": rng.normal(size=(200, 4))}
+    old = {
+        f"{name}.{q}": np.full(part.shape[1], k, np.float32) for name, part in values.items() for k, q in enumerate(Q)
+    }
+    for name, content in sidecars.items():
+        if name.endswith(".safetensors"):
+            sidecars[name] = save(old)
+        elif b"MEAN_STD" in content:
+            sidecars[name] = content.replace(b"MEAN_STD", b"QUANTILES")
+    restated = with_statistics(sidecars, {name: vector_statistics(part) for name, part in values.items()})
+    found = spec_of(restated).normalization
+    for affine, part in ((found.state, values["observation.state"]), (found.action, values["action"])):
+        low, high = np.quantile(part, 0.01, axis=0), np.quantile(part, 0.99, axis=0)
+        np.testing.assert_allclose(affine.normalize(np.stack([low, high]).astype(np.float32))[0], -1, atol=1e-5)
+        np.testing.assert_allclose(affine.normalize(np.stack([low, high]).astype(np.float32))[1], 1, atol=1e-5)
 
 
 def test_the_record_of_a_run_says_whose_statistics_it_took(base, dataset, tmp_path):
