@@ -15,6 +15,9 @@ from retain.finetune.scratch import scratch_policy
 
 from .conftest import record
 
+# Readers are forked, as PyTorch's loader does; Python 3.12 and later warn of that wherever there are threads.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
 FIELDS = ("tokens", "mask", "state", "actions", "is_pad")
 
 
