@@ -64,8 +64,8 @@ def save_policy(policy: Policy, path: Path, *, force: bool = False, dtype: torch
         raise PolicyError(f"{path} exists; give another name or --force")
     if policy.spec.family in lerobot.FAMILIES and not policy.sidecars:
         raise PolicyError(
-            f"this {policy.spec.family} was not read from LeRobot's directory, and retain writes no LeRobot configuration"
-            " of its own making; begin with load_policy of an adopted directory"
+            f"this {policy.spec.family} was not read from LeRobot's directory, and retain writes none of its files"
+            " on its own; begin with load_policy of an adopted directory"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.parent / f".{path.name}.partial-{os.getpid()}"
