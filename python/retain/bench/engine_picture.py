@@ -58,7 +58,13 @@ def _told(result: EngineBench, run: EngineRun) -> str:
     roofline = "" if percent is None else f", {percent:.0f} % of the roofline"
     eager = result.eager_beside(run)
     ratio = "" if eager is None or eager is run else f", {run.times_faster_than(eager):.1f} × eager"
-    return f"{_chunk_ms(run):.3g} ms{ratio}{roofline}, error {max(run.errors.values()):.0e}"
+    worst = max(run.errors.values())
+    error = f"error {worst:.0e}" if worst else "no error"
+    return f"{_milliseconds(_chunk_ms(run))} ms{ratio}{roofline}, {error}"
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _title(result: EngineBench, runs: list[EngineRun]) -> str:
@@ -68,7 +74,7 @@ def _title(result: EngineBench, runs: list[EngineRun]) -> str:
     if eager and fastest is not eager[-1]:
         beside = f", {fastest.times_faster_than(eager[-1]):.1f} times faster than PyTorch eager at its best"
     family, label = result.bundle.manifest.family, fastest.contender.label
-    return f"A chunk of {family} takes {_chunk_ms(fastest):.3g} ms on {label}{beside}"
+    return f"A chunk of {family} takes {_milliseconds(_chunk_ms(fastest))} ms on {label}{beside}"
 
 
 def _subtitle(result: EngineBench) -> str:
