@@ -11,6 +11,8 @@ from retain.checkpoint import atomic_directory, copy_file, copy_sidecars, open_c
 from retain.errors import CheckpointError, PolicyError
 from retain.policy.lerobot.description import ActionName, Description, StateName
 from retain.policy.lerobot.document import ACTION, FAMILIES, STATE, is_lerobot, read_spec, size_of
+from retain.policy.lerobot.openpi import WEIGHTS as OPENPI_WEIGHTS
+from retain.policy.lerobot.openpi import Rig, is_openpi, write_as_lerobot
 from retain.policy.lerobot.tokenizer import TOKENIZER_FILE, find_tokenizer
 from retain.policy.spec import PolicySpec
 from retain.policy.units import SI
@@ -68,10 +70,9 @@ def adopt(
             pattern matches nothing, or the tokenizer is not found.
         CheckpointError: A file cannot be read or written.
     """
-    try:
-        document = read_json_object(policy / "config.json")
-    except CheckpointError as error:
-        raise PolicyError(str(error)) from error
+    document = _document(policy)
+    if is_openpi(document):
+        raise PolicyError(f"{policy} is openpi's and does not say what cameras the robot has; name them with --cameras")
     if not is_lerobot(document) or document.get("type") not in FAMILIES:
         raise PolicyError(
             f"{policy} is not a LeRobot policy of the types {', '.join(FAMILIES)} (found {document.get('type')!r});"
@@ -89,6 +90,50 @@ def adopt(
         if words is not None and words.resolve() != (policy / TOKENIZER_FILE).resolve():
             shutil.copyfile(words, partial / TOKENIZER_FILE)
         return read_spec(partial, document)
+
+
+def adopt_openpi(
+    policy: Path,
+    output: Path,
+    rig: Rig,
+    fps: float,
+    units: Sequence[tuple[str, str]],
+    *,
+    asset: str | None = None,
+    hold: Sequence[str] = (),
+    tokenizer: Path | None = None,
+    max_trained_delay: int = 0,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> PolicySpec:
+    """Write an openpi checkpoint (PyTorch) as a LeRobot directory, completed as `adopt` does.
+
+    Args:
+        policy: openpi's directory: model.safetensors, config.json, assets.
+        output: The directory to make.
+        rig: What openpi's Python configuration says of the robot.
+        fps: Action rows per second.
+        units: As for `adopt`.
+        asset: Which statistics, where there are several.
+        hold: As for `adopt`.
+        tokenizer: Likewise.
+        max_trained_delay: Likewise.
+        force: Likewise.
+        progress: Likewise.
+
+    Raises:
+        PolicyError: As for `adopt`; or statistics are missing, or do not fit the channels.
+        CheckpointError: A file cannot be read or written.
+    """
+    document = _document(policy)
+    if not is_openpi(document):
+        raise PolicyError(f"{policy} is not a PyTorch checkpoint of openpi: its config.json has no action_horizon")
+    with atomic_directory(output, force=force, needed_bytes=(policy / OPENPI_WEIGHTS).stat().st_size) as partial:
+        written = write_as_lerobot(policy, partial, document, rig, asset=asset, progress=progress)
+        naming = Naming(fps, rig.state, rig.action)
+        describe(partial, written, naming, units, hold, max_trained_delay).write(partial)
+        shutil.copyfile(find_tokenizer(partial, tokenizer), partial / TOKENIZER_FILE)
+        return read_spec(partial, written)
 
 
 def describe(
@@ -124,6 +169,13 @@ def describe(
         ),
         max_trained_delay=max_trained_delay,
     )
+
+
+def _document(policy: Path) -> dict[str, Any]:
+    try:
+        return read_json_object(policy / "config.json")
+    except CheckpointError as error:
+        raise PolicyError(str(error)) from error
 
 
 def _unit(name: str, units: Sequence[tuple[str, str]]) -> str:
