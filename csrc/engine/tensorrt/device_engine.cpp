@@ -9,12 +9,8 @@
 namespace retain {
 namespace {
 
-constexpr std::string_view kTokens = "tokens";
-constexpr std::string_view kTokenMask = "token_mask";
-constexpr std::string_view kState = "state";
 constexpr std::string_view kX = "x";
 constexpr std::string_view kT = "t";
-constexpr std::string_view kVelocity = "velocity";
 constexpr std::string_view kChunk = "chunk";
 
 std::vector<TensorSpec> sorted(std::vector<TensorSpec> specs) {
@@ -43,21 +39,17 @@ void check_signature(const GraphSpec& graph, const Plan& plan) {
 
 DeviceEngine::DeviceEngine(const EngineSpec& spec, std::shared_ptr<const cuda::Device> device, Plans plans,
                            const std::string& description)
-    : info_(retain::describe(spec)),
-      prefix_outputs_(spec.prefix.outputs),
-      device_(std::move(device)),
-      plans_(std::move(plans)) {
+    : GraphEngine(spec), device_(std::move(device)), plans_(std::move(plans)) {
   check_signature(spec.prefix, *plans_.prefix);
   if (spec.step) check_signature(*spec.step, *plans_.step);
-  for (const auto& image : info_.images) image_inputs_.push_back(image_input(image.role));
   device_->use();
   stream_ = std::make_shared<const cuda::Stream>(device_);
   prepare_prefix(spec.prefix);
   if (spec.step) prepare_step(*spec.step);
   const bool recorded = prefix_work_->recorded() && (!step_work_ || step_work_->recorded());
-  info_.description = description + (recorded ? "" : ", launched kernel by kernel");
+  describe_as(description + (recorded ? "" : ", launched kernel by kernel"));
   std::size_t largest = 0;
-  for (const auto& output : prefix_outputs_) largest = std::max(largest, bytes_of(output));
+  for (const auto& output : spec.prefix.outputs) largest = std::max(largest, bytes_of(output));
   read_.resize(largest);
 }
 
@@ -69,54 +61,14 @@ DeviceEngine::~DeviceEngine() {
   }
 }
 
-void DeviceEngine::prefix(const PolicyInput& input) {
-  if (input.images.size() != image_inputs_.size()) {
-    throw EngineError("the policy takes " + std::to_string(image_inputs_.size()) + " camera images, got " +
-                      std::to_string(input.images.size()));
-  }
-  has_prefix_ = false;
-  for (std::size_t camera = 0; camera < image_inputs_.size(); ++camera) {
-    write(image_inputs_[camera], std::as_bytes(input.images[camera]));
-  }
-  if (info_.max_tokens != 0) {
-    write(kTokens, std::as_bytes(input.tokens));
-    write(kTokenMask, std::as_bytes(input.token_mask));
-  }
-  write(kState, std::as_bytes(input.state));
+void DeviceEngine::run_prefix() {
   device_->use();
   prefix_work_->run();
-  has_prefix_ = true;
 }
 
-void DeviceEngine::step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) {
-  if (!step_work_) throw EngineError("this policy regresses its chunk; it has no flow to step along");
-  if (!has_prefix_) throw EngineError("a flow step was asked for before any observation; call prefix first");
-  write(kX, std::as_bytes(x));
-  write(kT, std::as_bytes(t));
-  const auto& [spec, memory, host] = at(kVelocity);
-  if (velocity.size_bytes() != bytes_of(spec)) {
-    throw EngineError("the step writes " + to_string(spec) + ", got room for " + std::to_string(velocity.size()) +
-                      " elements");
-  }
+void DeviceEngine::run_step() {
   device_->use();
   step_work_->run();
-  std::memcpy(velocity.data(), host->bytes().data(), velocity.size_bytes());
-}
-
-std::span<const float> DeviceEngine::regressed() const {
-  if (step_work_) return Engine::regressed();
-  if (!has_prefix_) throw EngineError("a chunk was asked for before any observation; call prefix first");
-  const auto bytes = at(kChunk).host->bytes();
-  // Pinned memory begins at a page, which is aligned for any scalar type.
-  return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
-}
-
-const TensorSpec& DeviceEngine::prefix_output_spec(std::string_view name) const {
-  const auto found = std::ranges::find(prefix_outputs_, name, &TensorSpec::name);
-  if (found == prefix_outputs_.end()) {
-    throw EngineError("the prefix graph has no output '" + std::string(name) + "'");
-  }
-  return *found;
 }
 
 std::span<const std::byte> DeviceEngine::prefix_output(std::string_view name) const {
@@ -140,17 +92,9 @@ DeviceEngine::Buffer& DeviceEngine::exchanged(const TensorSpec& spec) {
   if (!made.host) {
     made.host.emplace(device_, bytes_of(spec));
     std::ranges::fill(made.host->bytes(), std::byte{0});
+    exchange(spec, made.host->bytes());  // pinned memory begins at a page
   }
   return made;
-}
-
-void DeviceEngine::write(std::string_view name, std::span<const std::byte> bytes) {
-  const Buffer& target = at(name);
-  if (bytes.size() != target.host->bytes().size()) {
-    throw EngineError("the policy takes " + to_string(target.spec) + ", got " +
-                      std::to_string(bytes.size() / size_of(target.spec.type)) + " elements");
-  }
-  std::memcpy(target.host->bytes().data(), bytes.data(), bytes.size());
 }
 
 void DeviceEngine::prepare_prefix(const GraphSpec& graph) {
@@ -159,12 +103,10 @@ void DeviceEngine::prepare_prefix(const GraphSpec& graph) {
   for (const auto& input : graph.inputs) up.push_back(&exchanged(input));
   for (const auto& output : graph.outputs) {
     // A regressed chunk is wanted on the host; keys and values are not.
-    Buffer& made = info_.regresses && output.name == kChunk ? exchanged(output) : buffer(output);
+    Buffer& made = info().regresses && output.name == kChunk ? exchanged(output) : buffer(output);
     if (made.host) down.push_back(&made);
   }
-  // Every token counts as present: an all-masked attention row is NaN, and NaN arithmetic is not the speed to warm up
-  // for.
-  if (info_.max_tokens != 0) std::ranges::fill(at(kTokenMask).host->bytes(), std::byte{1});
+  show_all_tokens();
   prefix_work_ = work(*plans_.prefix, std::move(up), std::move(down));
 }
 

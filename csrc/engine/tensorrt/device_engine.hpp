@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/engine.hpp"
+#include "engine/graph_engine.hpp"
 #include "engine/tensorrt/cuda_device.hpp"
 #include "engine/tensorrt/plan.hpp"
 #include "engine/tensorrt/recorded_work.hpp"
@@ -23,7 +23,7 @@ struct Plans {
 
 /// Runs plans over one set of buffers on the GPU. Only frames, tokens, state, x and t go up, only velocities (or the
 /// regressed chunk) come down. After the constructor nothing is allocated, on either side.
-class DeviceEngine : public Engine {
+class DeviceEngine : public GraphEngine {
  public:
   /// Allocates, binds, and runs each plan, so that the first inference on the robot is not the slow one.
   /// @param spec what the manifest says about the graphs
@@ -33,17 +33,8 @@ class DeviceEngine : public Engine {
                const std::string& description);
   ~DeviceEngine() override;
 
-  [[nodiscard]] const EngineInfo& info() const noexcept override { return info_; }
-  void prefix(const PolicyInput& input) override;
-  void step(std::span<const float> x, std::span<const float> t, std::span<float> velocity) override;
-  [[nodiscard]] std::span<const float> regressed() const override;
-
-  /// What the last prefix computed, copied from the GPU for checks against golden outputs; valid until the next call.
-  /// @throw EngineError if the prefix has no such output
-  [[nodiscard]] std::span<const std::byte> prefix_output(std::string_view name) const;
-
-  /// The specification of that output.
-  [[nodiscard]] const TensorSpec& prefix_output_spec(std::string_view name) const;
+  /// Copied from the GPU.
+  [[nodiscard]] std::span<const std::byte> prefix_output(std::string_view name) const override;
 
  private:
   /// One tensor on the GPU, with its place on the host where it goes up or comes down.
@@ -56,14 +47,12 @@ class DeviceEngine : public Engine {
   Buffer& buffer(const TensorSpec& spec);
   Buffer& exchanged(const TensorSpec& spec);
   [[nodiscard]] const Buffer& at(std::string_view name) const { return buffers_.find(name)->second; }
-  void write(std::string_view name, std::span<const std::byte> bytes);
+  void run_prefix() override;
+  void run_step() override;
   std::unique_ptr<cuda::RecordedWork> work(Plan& plan, std::vector<const Buffer*> up, std::vector<const Buffer*> down);
   void prepare_prefix(const GraphSpec& graph);
   void prepare_step(const GraphSpec& graph);
 
-  EngineInfo info_;
-  std::vector<TensorSpec> prefix_outputs_;
-  std::vector<std::string> image_inputs_;  // in EngineInfo::images' order
   std::shared_ptr<const cuda::Device> device_;
   std::shared_ptr<const cuda::Stream> stream_;
   std::map<std::string, Buffer, std::less<>> buffers_;  // by tensor name, shared by both plans
@@ -72,7 +61,6 @@ class DeviceEngine : public Engine {
   std::unique_ptr<cuda::RecordedWork> prefix_work_;
   std::unique_ptr<cuda::RecordedWork> step_work_;
   mutable std::vector<std::byte> read_;
-  bool has_prefix_ = false;
 };
 
 }  // namespace retain
