@@ -11,7 +11,7 @@ from retain.finetune.scratch import scratch_policy
 from retain.merge import merge
 from retain.policy import load_policy
 
-from .smolvla_files import ACTION, STATE, record_video, write_smolvla
+from .smolvla_files import ACTION, STATE, record_video, write_adopted
 
 pytest.importorskip("transformers")
 pytest.importorskip("av")
@@ -21,7 +21,7 @@ CONFIG = TrainingConfig(steps=2, batch_size=4, warmup=1, ema=0.5)
 
 @pytest.fixture
 def base(tmp_path):
-    return write_smolvla(tmp_path)
+    return write_adopted(tmp_path)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from retain.errors import TrainingError
 from retain.finetune.processes import Accelerated, Alone, join_processes
 from safetensors.torch import load_file
 
-from .smolvla_files import record_video, write_smolvla
+from .smolvla_files import record_video, write_adopted
 
 pytest.importorskip("accelerate")
 pytest.importorskip("transformers")
@@ -59,7 +59,7 @@ def agree(base, one, other):
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    return write_smolvla(tmp_path_factory.mktemp("smolvla"))
+    return write_adopted(tmp_path_factory.mktemp("smolvla"))
 
 
 @pytest.fixture(scope="module")

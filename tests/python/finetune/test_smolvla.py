@@ -24,7 +24,7 @@ from retain.merge.partition import make_partition
 from retain.policy import load_policy
 
 from ..merge.tensor_lists import read_shapes  # noqa: TID252 (tests are no package that could be named)
-from .smolvla_files import record_video, write_smolvla
+from .smolvla_files import record_video, write_adopted
 
 STEPS, SAVE_EVERY = 40, 6
 RUNS = {
@@ -35,7 +35,7 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    return write_smolvla(tmp_path_factory.mktemp("smolvla"))
+    return write_adopted(tmp_path_factory.mktemp("smolvla"))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_folded_adapters_compute_what_the_adapted_policy_did(base):
 
 
 def test_adapters_on_a_bf16_base_are_folded_in_float32(tmp_path):
-    base = write_smolvla(tmp_path, torch.bfloat16)
+    base = write_adopted(tmp_path, torch.bfloat16)
     policy = load_policy(base)
     stored = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
     restrict(policy, TrainingConfig(lora_rank=2, lora_alpha=6.0, lora_targets=r"model\.state_proj"))

@@ -19,7 +19,7 @@ from retain.policy.spec import CameraSpec
 from safetensors.numpy import load_file, save
 
 from .conftest import record
-from .smolvla_files import record_video, write_smolvla
+from .smolvla_files import record_video, write_adopted
 
 Q = ("q01", "q99")
 CONFIG = TrainingConfig(steps=2, batch_size=4, warmup=1, ema=0.5)
@@ -62,10 +62,10 @@ def test_statistics_of_the_base_can_be_merged(base, tmp_path):
 def test_a_lerobot_policy_takes_statistics_of_the_data_into_its_own_files(tmp_path):
     pytest.importorskip("transformers")
     pytest.importorskip("av")
-    base, data = write_smolvla(tmp_path), record_video(tmp_path / "demos", seed=1)
+    base, data = write_adopted(tmp_path), record_video(tmp_path / "demos", seed=1)
     finetune(base, data, tmp_path / "kept", "base")
     finetune(base, data, tmp_path / "taken", "data")
-    name = "policy_preprocessor_step_0_normalizer_processor.safetensors"
+    name = "policy_preprocessor_step_5_normalizer_processor.safetensors"
     assert (tmp_path / "kept" / name).read_bytes() == (base / name).read_bytes()
     taken = load_file(tmp_path / "taken" / name)
     np.testing.assert_allclose(taken["observation.state.mean"], data.column("observation.state").mean(0), rtol=1e-5)
@@ -78,7 +78,7 @@ def test_a_lerobot_policy_takes_statistics_of_the_data_into_its_own_files(tmp_pa
 
 def test_lerobots_files_say_what_was_restated_and_else_what_they_did(tmp_path):
     pytest.importorskip("transformers")
-    policy = load_policy(write_smolvla(tmp_path))
+    policy = load_policy(write_adopted(tmp_path))
     values = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     changed = spec_of(with_statistics(policy.sidecars, {"action": vector_statistics(values)}))
     np.testing.assert_allclose(changed.normalization.action.scale, values.std(0), rtol=1e-5)
@@ -93,7 +93,7 @@ def test_lerobots_files_say_what_was_restated_and_else_what_they_did(tmp_path):
 def test_quantiles_are_restated_as_quantiles(tmp_path):
     """π0.5's law: q01 and q99 become -1 and 1."""
     pytest.importorskip("transformers")
-    sidecars = dict(load_policy(write_smolvla(tmp_path)).sidecars)
+    sidecars = dict(load_policy(write_adopted(tmp_path)).sidecars)
     rng = np.random.default_rng(0)
     values = {"observation.state": rng.normal(size=(200, 3)), "action": rng.normal(size=(200, 4))}
     old = {

@@ -8,14 +8,6 @@ from retain.policy.smolvla import SmolVLAPolicy
 from .small import INSTRUCTIONS, draw_weights, small_config, small_spec, small_tokenizer
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def spec():
     return small_spec()
