@@ -66,9 +66,10 @@ def cost_of(file: Path) -> GraphCost:
         MissingExtraError: onnx is not installed.
     """
     onnx = require("onnx", extra="export")
+    broken = require("google.protobuf.message", extra="export").DecodeError
     try:
         model = onnx.load(file, load_external_data=False)
-    except Exception as error:  # protobuf's own class, which is not importable under one name
+    except (broken, OSError) as error:
         raise ExportError(f"{file} is not an ONNX graph ({error}); export the bundle again") from error
     return cost_of_model(model)
 
