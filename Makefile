@@ -27,7 +27,7 @@ set-up: $(VENV)/extension.stamp
 
 $(VENV)/packages.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt --upgrade pip setuptools
 	$(BIN)/python -m pip install -q -c constraints.txt scikit-build-core pybind11 ninja cmake mujoco
 	@touch $@
 
