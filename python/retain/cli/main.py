@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from retain import __version__
+from retain.cli.interrupts import remembered
 from retain.errors import RetainError
 
 # Before any command imports torch: its OpenMP threads spin only briefly for each other, then sleep. On a machine that
@@ -67,19 +68,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a check failed, 2 the user's mistake, 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in arguments if not word.startswith("-")), None)
-    try:
-        parsed = _parser(command).parse_args(arguments)
-        code: int = parsed.run(parsed)
-    except RetainError as error:
-        print(f"retain {command}: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
-    except KeyboardInterrupt:
-        print(f"retain {command}: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) went away; the interpreter's own flush at exit must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    with remembered() as interrupted:
+        try:
+            parsed = _parser(command).parse_args(arguments)
+            code: int = parsed.run(parsed)
+        except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, KeyboardInterrupt) or interrupted():
+                print(f"retain {command}: interrupted", file=sys.stderr)
+                return EXIT_INTERRUPTED
+            if isinstance(error, RetainError):
+                print(f"retain {command}: {error}", file=sys.stderr)
+                return EXIT_USER_ERROR
+            if isinstance(error, BrokenPipeError):
+                # The reader (head, less) went away; the interpreter's own flush at exit must not complain again.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 0
+            raise
     return code
 
 

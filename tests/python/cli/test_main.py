@@ -1,5 +1,7 @@
+import ctypes
 import json
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -107,3 +109,20 @@ def test_tables_are_tab_separated_when_nobody_watches():
     first, second, *rest = result.stdout.splitlines()
     assert (first, second) == ("a\tb", "1\tx")
     assert json.loads("\n".join(rest)) == {"n": 1}
+
+
+def test_an_interrupt_that_a_library_turned_into_its_own_error_is_an_interrupt(monkeypatch, capsys):
+    class Slow:
+        @classmethod
+        def from_param(cls, value):
+            signal.raise_signal(signal.SIGINT)
+
+    function = ctypes.CFUNCTYPE(None)(lambda: None)
+    function.argtypes = [Slow]
+    with pytest.raises(ctypes.ArgumentError, match="KeyboardInterrupt"):
+        function(0)  # What PyOpenGL's functions do while a recording starts.
+
+    use(monkeypatch, lambda args: function(0))
+    assert entry.main(["probe"]) == 130
+    assert capsys.readouterr().err == "retain probe: interrupted\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
