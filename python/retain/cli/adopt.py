@@ -2,14 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from retain.cli import console
+from retain.cli.adopt_inputs import naming_of, rig_of, robot_of, units_of
 from retain.errors import PolicyError
-
-if TYPE_CHECKING:
-    from retain.policy.lerobot.adopt import Naming
-    from retain.policy.lerobot.openpi import Rig
 
 NAME = "adopt"
 HELP = (
@@ -19,6 +15,9 @@ HELP = (
 )
 EXAMPLES = """examples:
   retain adopt pretrained_model --data demos --unit '*=deg' --unit 'gripper*=percent' -o smolvla
+  retain adopt smolvla_base --data demos --stats data --cameras top,wrist --unit '*=deg' --unit 'gripper*=percent' \\
+      -o base
+  retain adopt smolvla_base --like pretrained_model --data demos --unit '*=deg' --unit 'gripper*=percent' -o base
   retain adopt act --fps 50 --names left_waist,left_gripper --unit '*=rad' --unit '*gripper=1' -o act-here
   retain adopt openpi/pi05_libero/29999 --cameras base,wrist --state-names x_m,y_m,z_m,a,b,c,jaw,jaw_2 \\
       --names x_m,y_m,z_m,a,b,c,jaw --fps 10 --unit '*_m=m' --unit '?=rad' --unit 'jaw*=1' -o pi05"""
@@ -37,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATTERN=UNIT",
-        help="unit of the channels of that name: rad, deg, m, mm, percent, 1; of several that match the last counts",
+        help="unit of the channels of that name: rad, deg, m, mm, percent, 1, or range (LeRobot's -100 to 100 of a"
+        " servo); of several that match the last counts",
+    )
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="for range: what `lerobot-calibrate` wrote for the arm"
     )
     parser.add_argument(
         "--hold", action="append", default=[], metavar="PATTERN", help="channels that switch instead of moving"
@@ -46,10 +49,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-trained-delay", type=int, default=0, metavar="ROWS", help="rows that training committed (rtc-prefix)"
     )
-    openpi = parser.add_argument_group("openpi", "what its Python configuration says, and its checkpoint does not")
-    openpi.add_argument(
-        "--cameras", metavar="A,B,…", help="roles of the robot's cameras: base, left wrist, right wrist, or the first"
+    bases = parser.add_argument_group(
+        "bases of many robots", "such as lerobot/smolvla_base and lerobot/pi0_base, which have no statistics of yours"
     )
+    bases.add_argument(
+        "--stats",
+        choices=("base", "data"),
+        default="base",
+        help="data: normalize by --data, as LeRobot's training would (default: base, the policy's own)",
+    )
+    bases.add_argument(
+        "--like",
+        type=Path,
+        metavar="FINETUNED",
+        help="take all but the weights from this policy, which LeRobot finetuned from POLICY",
+    )
+    bases.add_argument(
+        "--cameras",
+        metavar="A,B,…",
+        help="your cameras for the policy's first, second, …; those beyond are left out (default: its own; openpi's are"
+        " base, left wrist, right wrist)",
+    )
+    openpi = parser.add_argument_group("openpi", "what its Python configuration says, and its checkpoint does not")
     openpi.add_argument(
         "--camera-size", default="224x224", metavar="HxW", help="of their pictures (default: %(default)s, as openpi's)"
     )
@@ -65,16 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Adopt and return the exit code."""
-    from retain.policy.lerobot.adopt import adopt, adopt_openpi
+    from retain.policy.lerobot.adopt import adopt, adopt_openpi, opens_openpi
 
-    units = [tuple(text.rpartition("=")[::2]) for text in args.unit]
-    if malformed := [text for text in args.unit if "=" not in text]:
-        raise PolicyError(f"--unit takes PATTERN=UNIT, as in '*=deg'; found {malformed[0]}")
-    naming = _naming(args)
-    if args.cameras is None and (args.relative or args.asset is not None):
-        raise PolicyError(
-            "--relative and --asset are for openpi's checkpoints; name the robot's cameras with --cameras"
-        )
+    naming = naming_of(args)
+    units = units_of(args.unit, naming, args.calibration)
+    openpis = opens_openpi(args.policy)
+    _check_meant(args, openpis=openpis)
     common = {
         "hold": args.hold,
         "tokenizer": args.tokenizer,
@@ -82,13 +99,16 @@ def run(args: argparse.Namespace) -> int:
         "force": args.force,
     }
     with console.progress("copying", None, unit="bytes") as advance:
-        if args.cameras is not None:
-            rig = _rig(args, naming)
+        if openpis:
+            rig = rig_of(args, naming)
             spec = adopt_openpi(
                 args.policy, args.output, rig, naming.fps, units, asset=args.asset, progress=advance, **common
             )
         else:
-            spec = adopt(args.policy, args.output, naming, units, progress=advance, **common)
+            robot = robot_of(args)
+            spec = adopt(
+                args.policy, args.output, naming, units, robot=robot, like=args.like, progress=advance, **common
+            )
     described = {
         "output": str(args.output),
         "family": spec.family,
@@ -106,44 +126,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _naming(args: argparse.Namespace) -> "Naming":
-    from retain.policy.lerobot.adopt import Naming
-
-    if args.data is not None:
-        if args.fps is not None or args.names is not None or args.state_names is not None:
-            raise PolicyError("--data says names and rate; leave --fps, --names and --state-names out")
-        from retain.data import Dataset
-
-        dataset = Dataset(args.data)
-        found = {}
-        for feature in ("observation.state", "action"):
-            names = dataset.features[feature].names if feature in dataset.features else None
-            if names is None:
-                raise PolicyError(f"{args.data} has no names for the numbers of {feature}; give them with --names")
-            found[feature] = tuple(names)
-        return Naming(dataset.fps, found["observation.state"], found["action"])
-    if args.fps is None or args.names is None:
-        raise PolicyError("how are the channels called and how fast do rows follow? Give --data, or --fps and --names")
-    if not args.fps > 0:
-        raise PolicyError(f"--fps is {args.fps:g}, expected more than 0")
-    names = _split(args.names)
-    return Naming(args.fps, names if args.state_names is None else _split(args.state_names), names)
-
-
-def _rig(args: argparse.Namespace, naming: "Naming") -> "Rig":
-    import fnmatch
-
-    from retain.policy.lerobot.openpi import Rig
-
-    for pattern in args.relative:
-        if not fnmatch.filter(naming.action, pattern):
-            raise PolicyError(f"--relative {pattern} is no action; the actions are {', '.join(naming.action)}")
-    height, _, width = args.camera_size.partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise PolicyError(f"--camera-size is {args.camera_size}, expected HEIGHTxWIDTH in pixels, as 480x640")
-    relative = frozenset(name for pattern in args.relative for name in fnmatch.filter(naming.action, pattern))
-    return Rig(_split(args.cameras), int(height), int(width), naming.state, naming.action, relative)
-
-
-def _split(names: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in names.split(","))
+def _check_meant(args: argparse.Namespace, *, openpis: bool) -> None:
+    """Refuse options that would have no effect."""
+    if openpis:
+        if args.cameras is None:
+            raise PolicyError(
+                f"{args.policy} is openpi's and does not say what cameras the robot has; name them with --cameras"
+            )
+        if args.like is not None or args.stats == "data":
+            raise PolicyError("--like and --stats data are for LeRobot's bases; openpi's checkpoints have statistics")
+        return
+    if args.relative or args.asset is not None:
+        raise PolicyError(f"--relative and --asset are for openpi's checkpoints; {args.policy} is none")
+    if args.stats == "data" and args.like is not None:
+        raise PolicyError("--stats data and --like both say whose statistics the copy has; give one of them")

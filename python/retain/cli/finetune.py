@@ -88,17 +88,25 @@ def run(args: argparse.Namespace) -> int:
         def say(text: str) -> None:
             console.stderr.print(text, markup=False)
 
-        run_training(
-            start,
-            config,
-            args.output,
-            resume=args.resume,
-            force=args.force,
-            equipment=equipment,
-            say=say,
-            warn=console.warn,
-            on_step=on_step,
-        )
+        try:
+            run_training(
+                start,
+                config,
+                args.output,
+                resume=args.resume,
+                force=args.force,
+                equipment=equipment,
+                say=say,
+                warn=console.warn,
+                on_step=on_step,
+            )
+        except KeyboardInterrupt:
+            if last and is_first():
+                say(
+                    f"stopped after step {last[-1].step} of {config.steps}; the same command with --resume goes on from"
+                    " the last save"
+                )
+            raise
     summary: dict[str, object] = {"output": str(args.output), "steps": config.steps}
     if last:
         summary |= {"loss": round(last[-1].loss, 4), "seconds": round(last[-1].seconds, 1)}

@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   retain inspect openvla-oft/action_head--50000_checkpoint.pt --allow-pickle
   retain inspect demos --json
   retain inspect demos --policy compact-base
+  retain inspect demos --policy smolvla --rename front=top
   retain inspect demos --every-frame"""
 
 
@@ -38,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="BASE", help="of a dataset: compare it with what this policy was trained on"
     )
+    parser.add_argument(
+        "--rename",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="with --policy: what the dataset calls a camera or channel = what the policy calls it, as in finetune",
+    )
     parser.add_argument("--every-frame", action="store_true", help="of a dataset: decode every picture, not only some")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
@@ -49,8 +57,10 @@ def run(args: argparse.Namespace) -> int:
     path = resolve(BASE_NAME) if args.path == BASE_NAME else Path(args.path)
     if (path / "meta" / "info.json").exists():
         return _dataset(path, args)
-    if args.policy or args.every_frame:
-        raise DatasetError(f"{path} is not a dataset (it has no meta/info.json), which --policy and --every-frame need")
+    if args.policy or args.every_frame or args.rename:
+        raise DatasetError(
+            f"{path} is not a dataset (it has no meta/info.json), which --policy, --rename and --every-frame need"
+        )
     if (path / "manifest.json").exists():
         return _bundle(path, as_json=args.json)
     if _is_crash_dump(path):
@@ -81,17 +91,20 @@ def _crash_dump(path: Path, *, as_json: bool) -> int:
 def _dataset(path: Path, args: argparse.Namespace) -> int:
     from retain.data import Dataset, describe
 
+    if args.rename and args.policy is None:
+        raise DatasetError("--rename says what --policy calls a camera or channel; give --policy too")
     data = Dataset(path)
     found = describe(data, every_frame=args.every_frame)
     fits: list[ChannelFit] = []
     findings = list(found.findings)
     if args.policy is not None:
         from retain.finetune.compatibility import compare_with_base
+        from retain.finetune.renames import Renames
         from retain.policy import resolve
         from retain.policy.configuration_file import read_configuration
 
         spec, _ = read_configuration(resolve(args.policy))
-        fits, against = compare_with_base(data, spec)
+        fits, against = compare_with_base(data, spec, Renames.parse(args.rename))
         findings += against
     broken = any(finding.severity == "broken" for finding in findings)
     if args.json:

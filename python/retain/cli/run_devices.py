@@ -28,21 +28,23 @@ def open_arm(args: argparse.Namespace, manifest: "Manifest") -> "Devices":
         DeviceError: A camera is not there, or has no such mode.
     """
     from retain.runtime import CameraProfile
-    from retain.runtime.feetech import ANSWER_MARGIN_S, feetech_profile, open_feetech, read_calibration
+    from retain.runtime.feetech import ANSWER_MARGIN_S, feetech_profile, named_for, open_feetech, read_calibration
     from retain.runtime.fit import check_fit
 
     sources = camera_sources(args.camera)
     frames = tuple(CameraProfile(camera.role, camera.height, camera.width) for camera in manifest.observation.cameras)
     _check_roles(sources, frames)
     settings = realsense_settings(args.camera_mode, frames)
-    check_fit(manifest, replace(feetech_profile(read_calibration(args.calibration)), cameras=frames))
+    channels = {channel.name for channel in manifest.action.channels}
+    servos = named_for(read_calibration(args.calibration), channels)
+    check_fit(manifest, replace(feetech_profile(servos), cameras=frames))
     cameras: tuple[Camera, ...] = ()
     if frames:
         from retain.runtime.realsense import open_realsense
 
         cameras = open_realsense(sources, frames, settings)
     margin_s = ANSWER_MARGIN_S if args.answer_margin is None else args.answer_margin
-    return open_feetech(args.port, args.calibration, cameras=cameras, answer_margin_s=margin_s)
+    return open_feetech(args.port, args.calibration, cameras=cameras, channels=channels, answer_margin_s=margin_s)
 
 
 def camera_sources(options: Sequence[str]) -> dict[str, Source]:

@@ -10,6 +10,7 @@ from retain.policy.lerobot.restate import spec_of, with_cameras
 if TYPE_CHECKING:
     from retain.data import Dataset
     from retain.policy.base import Policy
+    from retain.policy.spec import CameraSpec, PolicySpec
 
 
 def adopt_picture_sizes(policy: "Policy", data: "Dataset", renames: Renames) -> list[str]:
@@ -24,18 +25,24 @@ def adopt_picture_sizes(policy: "Policy", data: "Dataset", renames: Renames) -> 
     """
     if not policy.sidecars:
         return []
-    recorded = [name.removeprefix(IMAGES) for name in data.features if name.startswith(IMAGES)]
-    cameras, said = [], []
-    for camera in policy.spec.cameras:
-        feature = data.features.get(IMAGES + renames.recorded(camera.role, recorded))
-        if feature is not None and tuple(feature.shape[:2]) != (camera.height, camera.width):
-            height, width = feature.shape[:2]
-            said.append(
-                f"camera {camera.role}: {height} x {width} as in {data.path}, not {camera.height} x {camera.width}"
-            )
-            camera = replace(camera, height=height, width=width)  # noqa: PLW2901 (the same camera, told anew)
-        cameras.append(camera)
+    cameras = as_recorded(policy.spec, data, renames)
+    said = [
+        f"camera {now.role}: {now.height} x {now.width} as in {data.path}, not {before.height} x {before.width}"
+        for before, now in zip(policy.spec.cameras, cameras, strict=True)
+        if now != before
+    ]
     if said:
-        policy.sidecars = with_cameras(policy.sidecars, tuple(cameras))
+        policy.sidecars = with_cameras(policy.sidecars, cameras)
         policy.spec = spec_of(policy.sidecars)
     return said
+
+
+def as_recorded(spec: "PolicySpec", data: "Dataset", renames: Renames) -> "tuple[CameraSpec, ...]":
+    """The policy's cameras with the sizes of the data's pictures; those that the data lack keep theirs."""
+    recorded = [name.removeprefix(IMAGES) for name in data.features if name.startswith(IMAGES)]
+    cameras = []
+    for camera in spec.cameras:
+        feature = data.features.get(IMAGES + renames.recorded(camera.role, recorded))
+        height, width = (camera.height, camera.width) if feature is None else feature.shape[:2]
+        cameras.append(replace(camera, height=height, width=width))
+    return tuple(cameras)

@@ -112,18 +112,22 @@ def relative_rows(frames: Frames, spec: PolicySpec, indices: npt.NDArray[np.int6
 def _column(dataset: "Dataset", feature: str, names: list[str], renames: Renames | None) -> FloatArray:
     """A vector feature with its channels in the order of `names`."""
     if feature not in dataset.features:
-        raise DatasetError(f"{dataset.path} has no {feature}; the policy needs {', '.join(names)}")
+        raise DatasetError(f"{dataset.path} has no {feature}; record it: the policy needs {', '.join(names)}")
     recorded = list(dataset.features[feature].names or ())
     theirs = [(renames or Renames()).recorded(name, recorded) for name in names]
     missing = [name for name in theirs if name not in recorded]
     if missing:
         has = ", ".join(recorded) or "no names"
-        raise DatasetError(f"{dataset.path}: {feature} lacks the channel {missing[0]}; it has {has}")
+        raise DatasetError(
+            f"{dataset.path}: {feature} lacks the channel {missing[0]}, it has {has}; say which of its is the policy's"
+            f" with --rename THEIRS={missing[0]}"
+        )
     values = dataset.column(feature)[:, [recorded.index(name) for name in theirs]]
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         frame, channel = bad[0]
         raise DatasetError(
-            f"{dataset.path}: {feature} of frame {frame} has {values[frame, channel]} as {names[channel]}"
+            f"{dataset.path}: {feature} of frame {frame} has {values[frame, channel]} as {names[channel]}; leave the"
+            " episode out, or record it again"
         )
     return np.ascontiguousarray(values, dtype=np.float32)

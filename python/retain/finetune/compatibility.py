@@ -5,24 +5,25 @@ another zero, a gripper the other way round (openpi #1025 asks for such a report
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retain.data.check.finding import Finding
 from retain.errors import DatasetError
+from retain.finetune.cameras import as_recorded
 from retain.finetune.chunks import read_frames
 from retain.finetune.pictures import camera_names
-from retain.finetune.statistics import FAR, TOLERATED_SHARE
+from retain.finetune.renames import Renames
+from retain.finetune.statistics import FAR, STILL, TOLERATED_SHARE
+from retain.policy.lerobot import FAMILIES
 from retain.policy.normalization import Affine, FloatArray
 from retain.policy.spec import PolicySpec
 
 if TYPE_CHECKING:
     from retain.data import Dataset
 
-STILL = 0.02
-"""A normalized standard deviation below this: the channel moves 50 times less than in the base's data."""
 _MOST_FRAMES = 4096
 """Of longer datasets as many frames, evenly spaced, with their chunks."""
 
@@ -50,23 +51,28 @@ class ChannelFit:
         return asdict(self)
 
 
-def compare_with_base(dataset: "Dataset", spec: PolicySpec) -> tuple[list[ChannelFit], list[Finding]]:
+def compare_with_base(
+    dataset: "Dataset", spec: PolicySpec, renames: Renames | None = None
+) -> tuple[list[ChannelFit], list[Finding]]:
     """Every channel of the base's state and action, and what speaks against finetuning it on this dataset.
 
     Args:
         dataset: What it would be finetuned on.
         spec: The base's.
+        renames: The dataset's names where they are not the base's.
 
     Returns:
         The channels, none where the dataset lacks one; and the findings.
     """
     findings = []
+    if spec.family in FAMILIES:  # takes frames of any size
+        spec = replace(spec, cameras=as_recorded(spec, dataset, renames or Renames()))
     try:
-        camera_names(dataset, spec, None)
+        camera_names(dataset, spec, renames)
     except DatasetError as error:
         findings.append(_unfit(str(error)))
     try:
-        frames = read_frames(dataset, spec, pictures=False)
+        frames = read_frames(dataset, spec, pictures=False, renames=renames)
     except DatasetError as error:
         return [], [*findings, _unfit(str(error))]
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _MOST_FRAMES)).astype(np.int64))
@@ -109,4 +115,5 @@ def _judge(fit: ChannelFit) -> Iterator[Finding]:
 
 
 def _unfit(message: str) -> Finding:
-    return Finding("broken", "base", message, "record what the base needs, or rename it with retain finetune --rename")
+    found, _, mend = message.rpartition("; ")
+    return Finding("broken", "base", found or message, mend if found else "record what the base needs")

@@ -119,10 +119,14 @@ def camera_names(dataset: "Dataset", spec: PolicySpec, renames: Renames | None =
         if name not in recorded:
             found = ", ".join(recorded) or "none"
             raise DatasetError(
-                f"{dataset.path} has no camera {name}; its cameras: {found}; --rename THEIRS={camera.role} says which"
+                f"{dataset.path} has no camera {name}; its cameras: {found}; say which is the policy's with --rename"
+                f" THEIRS={camera.role}"
             )
         shape = dataset.features[name].shape
         if tuple(shape) != (camera.height, camera.width, 3):
-            raise DatasetError(f"{dataset.path}: {name} is {list(shape)}, expected {[camera.height, camera.width, 3]}")
+            raise DatasetError(
+                f"{dataset.path}: {name} is {list(shape)}, expected {[camera.height, camera.width, 3]}; give all"
+                " datasets pictures of one size, and compact policies those of their base"
+            )
         names.append(name)
     return names

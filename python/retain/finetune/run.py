@@ -7,6 +7,7 @@ OUT/training/log.jsonl        one line per step: step, loss, lr, grad_norm, seco
 OUT/training/resume.safetensors
 """
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from retain.finetune.batches import BatchSampler
 from retain.finetune.cameras import adopt_picture_sizes
 from retain.finetune.configuration import TrainingConfig
 from retain.finetune.equipment import Equipment
-from retain.finetune.journal import StepLog
+from retain.finetune.journal import LOG, StepLog
 from retain.finetune.mixture import CoData, open_mixture
 from retain.finetune.processes import Processes, join_processes
 from retain.finetune.renames import Renames
@@ -102,6 +103,27 @@ def run_training(
     else:
         _claim(output, _asked(start, config, processes), resume=resume, force=force)
     processes.wait()
+    try:
+        return _claimed(start, config, output, equipment, processes, resume=resume, say=say, warn=warn, on_step=on_step)
+    except BaseException:
+        if processes.rank == 0:
+            _release(output)
+        raise
+
+
+def _claimed(
+    start: Start,
+    config: TrainingConfig,
+    output: Path,
+    equipment: Equipment,
+    processes: Processes,
+    *,
+    resume: bool,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+    on_step: Callable[[StepLog], None],
+) -> "Policy":
+    """The run whose folder is there; `run_training` describes arguments and errors."""
     policy: Policy
     if start.base is None:
         policy = scratch_policy(start.data, CompactConfig(), config.seed, pictures=False)[0]
@@ -193,3 +215,13 @@ def _claim(output: Path, asked: dict[str, Any], *, resume: bool, force: bool) ->
         shutil.rmtree(output / FOLDER, ignore_errors=True)
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+
+
+def _release(output: Path) -> None:
+    """Take the claim back where no step was taken, so that the next try finds the name free."""
+    log = output / FOLDER / LOG
+    if log.exists() and log.stat().st_size:
+        return
+    shutil.rmtree(output / FOLDER, ignore_errors=True)
+    with contextlib.suppress(OSError):  # an older policy is in it
+        output.rmdir()

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 FAR = 6.0
 """A normalized value beyond this is nothing the base has seen: 6 standard deviations of its own data."""
 TOLERATED_SHARE = 0.01
+STILL = 0.02
+"""A normalized standard deviation below this: the channel moves 50 times less than in the base's data."""
 LOOKED_AT = 20_000
 """Frames, evenly spaced, whose chunks are looked at."""
 
 
 def statistics_warnings(frames: Frames, spec: PolicySpec) -> list[str]:
-    """One sentence per channel of which more than 1 % of the values lie far outside what the base was trained on.
+    """One sentence per channel of which more than 1 % of the values lie far outside what the base was trained on, and
+    one for all that hardly move.
 
     Such data cannot be mended by new statistics: the base and the finetuned policy would then speak in different units,
     and interpolating their weights would mix the units.
@@ -33,9 +36,16 @@ def statistics_warnings(frames: Frames, spec: PolicySpec) -> list[str]:
     # H rows for every frame: all of a large dataset's would not fit into memory.
     looked_at = np.arange(0, len(frames), 1 + len(frames) // LOOKED_AT)
     action_names = [f"action {channel.name}" for channel in spec.action]
+    state, action = frames.state, relative_rows(frames, spec, looked_at)
     return [
-        *_far(frames.state, spec.normalization.state, state_names),
-        *_far(relative_rows(frames, spec, looked_at), spec.normalization.action, action_names),
+        *_far(state, spec.normalization.state, state_names),
+        *_far(action, spec.normalization.action, action_names),
+        *_still(
+            {
+                **_moves(state, spec.normalization.state, state_names),
+                **_moves(action, spec.normalization.action, action_names),
+            }
+        ),
     ]
 
 
@@ -63,3 +73,20 @@ def _far(values: FloatArray, affine: Affine, names: list[str]) -> list[str]:
         for name, share in zip(names, shares, strict=True)
         if share > TOLERATED_SHARE
     ]
+
+
+def _moves(values: FloatArray, affine: Affine, names: list[str]) -> dict[str, float]:
+    """How far each channel moves, in the base's standard deviations; those that never do are no question of units."""
+    spread = affine.normalize(values).astype(np.float64).std(axis=0)
+    return {name: float(share) for name, share in zip(names, spread, strict=True) if 0 < share < STILL}
+
+
+def _still(moves: dict[str, float]) -> list[str]:
+    if not moves:
+        return []
+    more = f" and {len(moves) - 1} more" if len(moves) > 1 else ""
+    sentence = (
+        f"{next(iter(moves))}{more} hardly move ({min(moves.values()):.2g} of the base's standard deviation); are they"
+        " in the base's unit? radians look so to a base of degrees (every channel: retain inspect DATA --policy BASE)"
+    )
+    return [sentence]

@@ -22,6 +22,10 @@ from retain.merge.statistics_groups import describe_groups, match_groups
 Status = Literal["equal", "absent", "unknown", "folded"]
 
 _MEND = "finetune again in the base's units: retain finetune … --stats base"
+_MEND_BASE = (
+    "a base of many robots, such as smolvla_base, has to be put into the units it was finetuned in: retain adopt BASE"
+    " --like FINETUNED …"
+)
 _EQUAL = 1e-6  # of a normalized unit: what float32 statistics written as text and read again differ by
 _GREAT = 1e3
 
@@ -112,9 +116,9 @@ def _paired(
     pairs = {}
     for feature in dict.fromkeys((*base, *finetuned)):
         if feature not in base or feature not in finetuned:
-            owner = "base" if feature in base else "finetuned policy"
+            owner, mend = ("base", _MEND) if feature in base else ("finetuned policy", _MEND_BASE)
             raise MergeError(
-                f"only the {owner} normalizes {feature}, so the other end's weights take it in other units; {_MEND}"
+                f"only the {owner} normalizes {feature}, so the other end's weights take it in other units; {mend}"
             )
         one, other = base[feature], finetuned[feature]
         if one.settings != other.settings:

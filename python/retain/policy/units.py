@@ -2,10 +2,12 @@
 
 LeRobot's arms are recorded in degrees and in percent of a motor's range; a policy trained on them keeps those units,
 so that more of the same data can be learned. At the export every channel becomes rad, m, or a share from 0 to 1: one
-affine map per channel takes it there exactly.
+affine map per channel takes it there exactly. What depends on the arm (LeRobot's -100 to 100 of a servo's range) is
+kept as a multiple of an SI unit, "0.0196 rad".
 """
 
 import math
+import re
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -19,6 +21,11 @@ SI: Final[dict[str, tuple[str, float]]] = {
     "cm": ("m", 0.01),
 }
 """Unit → (SI unit, factor): value in SI = factor · value. Units that are not here are kept as they are."""
+
+PLAIN: Final = ("rad", "m", "m/s", "rad/s", "1")
+"""Units that are not converted."""
+
+_MULTIPLE: Final = re.compile(r"([+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?) ?(rad/s|rad|m/s|m)")
 
 _AnyChannel = TypeVar("_AnyChannel", Channel, ActionChannel)
 
@@ -36,13 +43,24 @@ def in_si(spec: PolicySpec) -> PolicySpec:
     )
 
 
+def is_known(unit: str) -> bool:
+    """Whether a unit is one of `PLAIN`, `SI`, or a multiple of a plain one other than 0."""
+    return unit in PLAIN or unit in SI or (_MULTIPLE.fullmatch(unit) is not None and factor_of(unit) != 0.0)
+
+
 def factor_of(unit: str) -> float:
     """What a value in this unit is multiplied by to be in SI."""
-    return SI.get(unit, (unit, 1.0))[1]
+    return _to_si(unit)[1]
+
+
+def _to_si(unit: str) -> tuple[str, float]:
+    if multiple := _MULTIPLE.fullmatch(unit):
+        return multiple[2], float(multiple[1])
+    return SI.get(unit, (unit, 1.0))
 
 
 def _converted(channel: _AnyChannel) -> _AnyChannel:
-    return replace(channel, unit=SI.get(channel.unit, (channel.unit, 1.0))[0])
+    return replace(channel, unit=_to_si(channel.unit)[0])
 
 
 def _scaled(affine: Affine, factors: list[float]) -> Affine:

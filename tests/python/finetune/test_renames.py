@@ -40,5 +40,5 @@ def test_channels_are_renamed_too(dataset, sizes, tmp_path):
     other = record(tmp_path / "other", joints=("elbow_servo", "wrist"))
     frames = read_frames(other, spec, renames=Renames.parse(["elbow_servo=elbow"]))
     np.testing.assert_array_equal(frames.state, read_frames(dataset, spec).state)
-    with pytest.raises(DatasetError, match="lacks the channel elbow; it has elbow_servo"):
+    with pytest.raises(DatasetError, match="lacks the channel elbow, it has elbow_servo"):
         read_frames(other, spec)

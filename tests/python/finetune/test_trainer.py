@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from retain.errors import TrainingError
+from retain.data import Dataset
+from retain.errors import DatasetError, TrainingError
 from retain.finetune.batches import BatchSampler, Source
 from retain.finetune.chunks import read_frames
 from retain.finetune.configuration import TrainingConfig
@@ -157,6 +159,25 @@ def test_the_base_keeps_its_statistics_and_far_data_are_reported(base, config, t
     assert any("state elbow" in sentence and "standard deviations" in sentence for sentence in warnings)
     for name in (file.name for file in base.iterdir() if "normalizer" in file.name):
         assert (base / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_data_that_hardly_move_are_reported_once(base, config, tmp_path):
+    radians = record(tmp_path / "radians", scale=0.01, seed=4)
+    warnings = []
+    run_training(Start(str(base), radians), config, tmp_path / "out", say=quiet, warn=warnings.append)
+    (sentence,) = (sentence for sentence in warnings if "hardly move" in sentence)
+    assert re.match(r"state elbow and \d more hardly move \(0\.0.*radians look so to a base of degrees", sentence)
+
+
+def test_what_was_refused_leaves_the_name_free(base, dataset, config, tmp_path):
+    with pytest.raises(DatasetError, match="lacks the channel"):
+        finetune(base, record(tmp_path / "other", joints=("hip", "knee")), config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    finetune(base, dataset, config, tmp_path / "out")
+    before = (tmp_path / "out" / "model.safetensors").read_bytes()
+    with pytest.raises(DatasetError):
+        finetune(base, Dataset(tmp_path / "other"), config, tmp_path / "out", force=True)
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == before
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_writes_no_policy(base, dataset, config, tmp_path):

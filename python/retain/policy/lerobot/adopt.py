@@ -1,6 +1,7 @@
 """Complete a LeRobot policy by what it does not say of itself, so that it can be finetuned, exported and driven."""
 
 import fnmatch
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +11,16 @@ from typing import Any
 from retain.checkpoint import atomic_directory, copy_file, copy_sidecars, open_checkpoint, read_json_object
 from retain.errors import CheckpointError, PolicyError
 from retain.policy.lerobot.description import ActionName, Description, StateName
-from retain.policy.lerobot.document import ACTION, FAMILIES, STATE, is_lerobot, read_spec, size_of
+from retain.policy.lerobot.document import ACTION, FAMILIES, STATE, check_statistics, is_lerobot, read_spec, size_of
 from retain.policy.lerobot.openpi import WEIGHTS as OPENPI_WEIGHTS
 from retain.policy.lerobot.openpi import Rig, is_openpi, write_as_lerobot
+from retain.policy.lerobot.robot import Robot, for_robot
 from retain.policy.lerobot.tokenizer import TOKENIZER_FILE, find_tokenizer
 from retain.policy.spec import PolicySpec
-from retain.policy.units import SI
+from retain.policy.units import PLAIN, SI, is_known
 
-UNITS = ("rad", "m", "m/s", "rad/s", "1", *SI)
-"""What a channel may be in; those that are not SI are converted at the export."""
+UNITS = (*PLAIN, *SI)
+"""What a channel may be in, or a multiple of one of the first, as "0.02 rad"; the export converts what is not SI."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,23 @@ class Naming:
     action: tuple[str, ...]
 
 
+def opens_openpi(policy: Path) -> bool:
+    """Whether a directory is a checkpoint of openpi's.
+
+    Raises:
+        PolicyError: It has no config.json that can be read.
+    """
+    return is_openpi(_document(policy))
+
+
 def adopt(
     policy: Path,
     output: Path,
     naming: Naming,
     units: Sequence[tuple[str, str]],
     *,
+    robot: Robot | None = None,
+    like: Path | None = None,
     hold: Sequence[str] = (),
     tokenizer: Path | None = None,
     max_trained_delay: int = 0,
@@ -56,6 +69,9 @@ def adopt(
         naming: From the dataset that it was trained on.
         units: (pattern, unit), as ("*", "deg"), ("gripper*", "percent"): of the patterns that match a name the last
             counts.
+        robot: Whose cameras, and for a base of many robots whose statistics, the copy is to have.
+        like: For a base of many robots that LeRobot finetuned already: the finetuned policy, from which everything but
+            the weights is taken.
         hold: Patterns of switches, which take a row's value at once instead of moving to it.
         tokenizer: Its file, where it is not found by the name that the policy gives.
         max_trained_delay: Rows, where it was trained to go on from a running chunk.
@@ -70,7 +86,8 @@ def adopt(
             pattern matches nothing, or the tokenizer is not found.
         CheckpointError: A file cannot be read or written.
     """
-    document = _document(policy)
+    described = policy if like is None else like
+    document = _document(described)
     if is_openpi(document):
         raise PolicyError(f"{policy} is openpi's and does not say what cameras the robot has; name them with --cameras")
     if not is_lerobot(document) or document.get("type") not in FAMILIES:
@@ -78,16 +95,29 @@ def adopt(
             f"{policy} is not a LeRobot policy of the types {', '.join(FAMILIES)} (found {document.get('type')!r});"
             " only those can be adopted"
         )
-    description = describe(policy, document, naming, units, hold, max_trained_delay)
-    words = find_tokenizer(policy, tokenizer) if FAMILIES[document["type"]].tokens is not None else None
-    checkpoint = open_checkpoint(policy)
+    if like is not None and (own := _document(policy).get("type")) != document["type"]:
+        raise PolicyError(f"{policy} is a {own} and {like} a {document['type']}, which cannot be finetuned from it")
+    changed: dict[str, bytes] = {}
+    if robot is not None:
+        _check_absolute(described, robot)
+        names = [file.name for file in open_checkpoint(described).sidecars if file.parent == Path()]
+        files = {name: (described / name).read_bytes() for name in names}
+        changed = for_robot(files, robot)
+        document = json.loads(changed["config.json"])
+    if robot is None or robot.statistics is None:
+        check_statistics(described, document)
+    description = describe(described, document, naming, units, hold, max_trained_delay)
+    words = find_tokenizer(described, tokenizer) if FAMILIES[document["type"]].tokens is not None else None
+    checkpoint, beside = open_checkpoint(policy), open_checkpoint(described)
     with atomic_directory(output, force=force, needed_bytes=checkpoint.nbytes) as partial:
-        copy_sidecars(checkpoint.directory, checkpoint.sidecars, partial)
+        copy_sidecars(beside.directory, beside.sidecars, partial)
+        for name, content in changed.items():
+            (partial / name).write_bytes(content)
         for header in checkpoint.headers:
             copy_file(header.file, partial / header.file.name)
             progress(header.file.stat().st_size)
         description.write(partial)
-        if words is not None and words.resolve() != (policy / TOKENIZER_FILE).resolve():
+        if words is not None and words.resolve() != (described / TOKENIZER_FILE).resolve():
             shutil.copyfile(words, partial / TOKENIZER_FILE)
         return read_spec(partial, document)
 
@@ -152,8 +182,11 @@ def describe(
                 " the dataset that the policy was trained on"
             )
     _check_patterns([pattern for pattern, _ in units] + list(hold), {*naming.state, *naming.action})
-    if unknown := sorted({unit for _, unit in units} - set(UNITS)):
-        raise PolicyError(f"{', '.join(unknown)} is no unit known here; expected one of {', '.join(UNITS)}")
+    if unknown := sorted({unit for _, unit in units if not is_known(unit)}):
+        raise PolicyError(
+            f"{', '.join(unknown)} is no unit known here; expected one of {', '.join(UNITS)}, or a multiple of one of"
+            " the first, as '0.02 rad'"
+        )
     relative = _relative(policy)
     return Description(
         dt_s=1.0 / naming.fps,
@@ -169,6 +202,14 @@ def describe(
         ),
         max_trained_delay=max_trained_delay,
     )
+
+
+def _check_absolute(policy: Path, robot: Robot) -> None:
+    if robot.statistics is not None and (relative := _relative(policy)):
+        raise PolicyError(
+            f"{policy} predicts {', '.join(sorted(relative))} relative to the state, and data measured as they are have"
+            " the statistics of absolute actions; take a base of absolute actions"
+        )
 
 
 def _document(policy: Path) -> dict[str, Any]:

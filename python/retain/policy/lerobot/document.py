@@ -113,8 +113,30 @@ def image_statistics(directory: Path) -> dict[str, Normalized]:
     }
 
 
+def check_statistics(directory: Path, document: Mapping[str, Any]) -> None:
+    """Refuse what LeRobot passes as it is without a word: numbers that should be normalized and have no statistics.
+
+    Args:
+        directory: With both processors.
+        document: The parsed config.json.
+
+    Raises:
+        PolicyError: State or action are such numbers, or the processors cannot be read.
+    """
+    modes, normalizer = document.get("normalization_mapping", {}), _normalizer(directory)
+    for feature, kind in ((STATE, "STATE"), (ACTION, "ACTION")):
+        if feature in normalizer or (mode := modes.get(kind, "IDENTITY")) == "IDENTITY":
+            continue
+        raise PolicyError(
+            f"{directory} normalizes {feature} by {mode} and has no statistics of it, as bases of many robots; give it"
+            f" your robot's: retain adopt {directory} --data DATASET --stats data -o OUT (or --like FINETUNED, where"
+            " LeRobot finetuned it already)"
+        )
+
+
 def _spec(directory: Path, document: Mapping[str, Any], family: _Family, description: Description) -> PolicySpec:
     normalizer = _normalizer(directory)
+    check_statistics(directory, document)
     steps = None if family.flow_steps is None else int(document[family.flow_steps])
     return PolicySpec(
         family=str(document["type"]),

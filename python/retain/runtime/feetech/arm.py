@@ -1,13 +1,13 @@
 """An arm of Feetech servos as the control loop takes it: the C++ robot, and the profile that says what it may do."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 from retain._core import feetech as core
 from retain._core import runtime as runtime_core
-from retain.runtime.feetech.calibration import ServoCalibration, read_calibration
+from retain.runtime.feetech.calibration import ServoCalibration, named_for, read_calibration
 from retain.runtime.loop import Devices
 from retain.runtime.profile import CameraProfile, ChannelProfile, RobotProfile
 
@@ -80,6 +80,7 @@ def open_feetech(
     calibration: Path,
     *,
     cameras: Sequence[runtime_core.Camera] = (),
+    channels: Collection[str] = (),
     baud_rate: int = 1_000_000,
     answer_margin_s: float = ANSWER_MARGIN_S,
     torque_off_at_stop: bool = False,
@@ -90,6 +91,8 @@ def open_feetech(
         port: The serial port, e.g. `/dev/ttyACM0`.
         calibration: The file that LeRobot wrote for this arm.
         cameras: In any order; they are known by their roles.
+        channels: The policy's channels: a servo goes by the name `NAME.pos`, as in LeRobot's datasets, where that is
+            one of them.
         baud_rate: Of the servos, bit/s.
         answer_margin_s: What adapter and operating system may add to the bytes' own time before an answer counts as
             missing, s; at most 1.
@@ -98,7 +101,7 @@ def open_feetech(
     Raises:
         ConfigError: The calibration cannot be read or makes no arm, or the margin is impossible.
     """
-    servos = read_calibration(calibration)
+    servos = named_for(read_calibration(calibration), channels)
     robot = core.FeetechRobot(
         str(port),
         [servo.motor() for servo in servos],

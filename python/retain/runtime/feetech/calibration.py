@@ -1,7 +1,8 @@
 """LeRobot's calibration file of an arm, and what its policies' numbers are in this robot's units."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,6 +13,9 @@ from retain.errors import ConfigError
 
 GRIPPER: Final = "gripper"
 """The one channel that LeRobot measures as a share of its range."""
+
+LEROBOT_POSITION: Final = ".pos"
+"""LeRobot calls the position of shoulder_pan `shoulder_pan.pos` in its datasets, and so do policies trained on them."""
 
 RADIANS_PER_COUNT: Final = 2 * math.pi / 4095
 """LeRobot divides the turn of 4096 counts by 4095; its policies have learned that."""
@@ -54,7 +58,7 @@ class ServoCalibration:
     @property
     def is_ratio(self) -> bool:
         """Whether the channel is 0 … 1 of the range; all others are rad from the middle of theirs."""
-        return self.name == GRIPPER
+        return self.name.removesuffix(LEROBOT_POSITION) == GRIPPER
 
     def motor(self) -> core.Motor:
         """The servo as the driver takes it."""
@@ -103,6 +107,19 @@ def read_calibration(file: Path) -> tuple[ServoCalibration, ...]:
                 " calibrate the arm again with: lerobot-calibrate"
             )
     return servos
+
+
+def named_for(servos: Iterable[ServoCalibration], channels: Collection[str]) -> tuple[ServoCalibration, ...]:
+    """The servos by the names that a policy has for them: `shoulder_pan.pos` where it says so, else `shoulder_pan`.
+
+    Args:
+        servos: Named as in the calibration file.
+        channels: The policy's.
+    """
+    return tuple(
+        replace(servo, name=spoken) if (spoken := servo.name + LEROBOT_POSITION) in channels else servo
+        for servo in servos
+    )
 
 
 @dataclass(frozen=True)

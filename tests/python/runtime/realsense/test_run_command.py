@@ -53,9 +53,11 @@ def retain_run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_servos_and_a_recorded_camera_are_driven(
-    bundle: Path, arm: EmulatedArm, calibration: Path, recording: Path, options: tuple[str, ...], tmp_path: Path
+def test_servos_and_a_recorded_camera_are_driven_by_the_names_of_lerobots_datasets(
+    arm: EmulatedArm, calibration: Path, recording: Path, options: tuple[str, ...], tmp_path: Path
 ) -> None:
+    names = tuple(f"{name}.pos" for name in NAMES)
+    bundle = write_tiny_bundle(tmp_path / "bundle", DRIFT, names=names, size=HEIGHT)
     before = [arm.registers(servo)[56:58] for servo in range(1, 7)]
     done = retain_run(
         bundle, "--port", arm.port, "--calibration", calibration, "--camera", f"front=recording:{recording}",
