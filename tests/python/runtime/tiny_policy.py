@@ -134,7 +134,7 @@ def write_tiny_bundle(
 
 
 def _unit(name: str) -> str:
-    return "1" if name in ("suction", "gripper") else "rad"
+    return "1" if name.removesuffix(".pos") in ("suction", "gripper") else "rad"
 
 
 def _action(name: str) -> ActionChannel:
