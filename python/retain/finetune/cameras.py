@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from retain.finetune.renames import Renames
-from retain.policy.configuration_file import IMAGES
+from retain.policy.lerobot.document import IMAGES
 from retain.policy.lerobot.restate import spec_of, with_cameras
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from retain.errors import DatasetError
 from retain.finetune.pictures import Pictures, read_pictures
 from retain.finetune.renames import Renames
-from retain.policy.configuration_file import ACTION, STATE
+from retain.policy.lerobot.document import ACTION, STATE
 from retain.policy.normalization import FloatArray
 from retain.policy.spec import PolicySpec
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from retain.errors import DatasetError
 from retain.finetune.renames import Renames
-from retain.policy.configuration_file import IMAGES
+from retain.policy.lerobot.document import IMAGES
 from retain.policy.spec import PolicySpec
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from retain.errors import DatasetError
 from retain.finetune.chunks import read_frames, relative_rows
 from retain.policy.compact.configuration import CompactConfig
 from retain.policy.compact.model import CompactPolicy
-from retain.policy.configuration_file import ACTION, IMAGES, STATE
+from retain.policy.lerobot.document import ACTION, IMAGES, STATE
 from retain.policy.normalization import Affine, Normalization
 from retain.policy.spec import ActionChannel, CameraSpec, Channel, FlowSpec, PolicySpec
 from retain.policy.tokenization import train_tokenizer

@@ -8,7 +8,7 @@ import numpy as np
 
 from retain.data.statistics import vector_statistics
 from retain.finetune.chunks import Frames, relative_rows
-from retain.policy.configuration_file import ACTION, STATE
+from retain.policy.lerobot.document import ACTION, STATE
 from retain.policy.lerobot.restate import spec_of, with_statistics
 from retain.policy.normalization import Affine, FloatArray, Normalization
 from retain.policy.spec import PolicySpec

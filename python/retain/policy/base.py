@@ -11,6 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from retain.checkpoint.normalizer import Normalized
 from retain.errors import PolicyError
 from retain.policy.normalization import FloatArray
 from retain.policy.spec import PolicySpec
@@ -58,6 +59,7 @@ class Policy(nn.Module, ABC):
     Attributes:
         spec: What it sees and says.
         sidecars: Files, by name, that belong to it in another's format; written beside its weights as they are.
+        image_statistics: By camera role, how its preprocessor normalizes pictures in [0, 1]; most families do none.
 
     Args:
         spec: What it sees and says.
@@ -72,6 +74,7 @@ class Policy(nn.Module, ABC):
         self.spec = spec
         self._tokenizer = tokenizer
         self.sidecars: Mapping[str, bytes] = {}
+        self.image_statistics: Mapping[str, Normalized] = {}
 
     @abstractmethod
     def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> dict[str, Tensor]:

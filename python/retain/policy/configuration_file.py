@@ -18,12 +18,10 @@ from safetensors.numpy import load_file, save
 
 from retain.errors import PolicyError
 from retain.policy import lerobot
+from retain.policy.lerobot.document import ACTION, IMAGES, STATE
 from retain.policy.normalization import Affine, Normalization
 from retain.policy.spec import ActionChannel, CameraSpec, Channel, FlowSpec, Interpolation, Mode, PolicySpec
 
-IMAGES = "observation.images."
-STATE = "observation.state"
-ACTION = "action"
 NORMALIZER_STATE = "policy_preprocessor_step_2_normalizer_processor.safetensors"
 UNNORMALIZER_STATE = "policy_postprocessor_step_0_unnormalizer_processor.safetensors"
 

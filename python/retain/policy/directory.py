@@ -46,7 +46,10 @@ def load_policy(policy: str | Path, device: str | torch.device = "cpu") -> Polic
 
 
 def save_policy(policy: Policy, path: Path, *, force: bool = False, dtype: torch.dtype = torch.float32) -> None:
-    """Write a policy directory.
+    """Write a policy directory: retain's own, or LeRobot's for a family of LeRobot's.
+
+    A policy that was read from LeRobot's files keeps them as they are. For one that never had any they are made, as
+    LeRobot's files after `retain adopt`.
 
     A new directory appears complete or not at all. In an existing one (`force`) config.json goes first and comes last,
     so that a run killed half way leaves something that is not a policy, never a mixture of two.
@@ -58,26 +61,18 @@ def save_policy(policy: Policy, path: Path, *, force: bool = False, dtype: torch
         dtype: What the weights are stored as.
 
     Raises:
-        PolicyError: The directory exists and `force` is not given, or a family of LeRobot's has none of its files.
+        PolicyError: The directory exists and `force` is not given, or LeRobot's files cannot say how its cameras are
+            normalized or its instructions read.
     """
     if path.exists() and not force:
         raise PolicyError(f"{path} exists; give another name or --force")
-    if policy.spec.family in lerobot.FAMILIES and not policy.sidecars:
-        raise PolicyError(
-            f"this {policy.spec.family} was not read from LeRobot's directory, and retain writes none of its files"
-            " on its own; begin with load_policy of an adopted directory"
-        )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.parent / f".{path.name}.partial-{os.getpid()}"
     partial.mkdir()
     try:
         tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in policy.state_dict().items()}
         save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
-        for name, content in policy.sidecars.items():
-            (partial / name).write_bytes(content)
-        if not policy.sidecars:
-            policy.tokenizer.save(str(partial / TOKENIZER))
-            write_configuration(partial, policy.spec, dict(policy.architecture()))
+        _write_small_files(policy, partial)
         for file in partial.iterdir():
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
@@ -87,6 +82,19 @@ def save_policy(policy: Policy, path: Path, *, force: bool = False, dtype: torch
             partial.rename(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_small_files(policy: Policy, directory: Path) -> None:
+    spec, files = policy.spec, policy.sidecars
+    if not files:
+        if spec.max_tokens:
+            policy.tokenizer.save(str(directory / TOKENIZER))
+        if spec.family in lerobot.FAMILIES:
+            files = lerobot.fresh_files(spec, policy.architecture(), policy.image_statistics)
+        else:
+            write_configuration(directory, spec, dict(policy.architecture()))
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
 
 
 def _move_into(partial: Path, path: Path) -> None:

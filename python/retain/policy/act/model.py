@@ -41,7 +41,7 @@ class ACTPolicy(Policy):
         if not roles or not image_statistics.keys() <= set(roles):
             found = ", ".join(sorted(image_statistics)) or "none"
             raise PolicyError(f"ACT has the cameras {', '.join(roles) or 'none'}, statistics were given for {found}")
-        self.config = config
+        self.config, self.image_statistics = config, dict(image_statistics)
         self.model = ACTNetwork(config, len(spec.state), len(spec.action), spec.horizon)
         self.pictures = nn.ModuleList(NormalizedPicture(image_statistics.get(role)) for role in roles)
 

@@ -6,7 +6,18 @@ config.json that LeRobot does not look at.
 """
 
 from retain.policy.lerobot.description import DESCRIPTION_FILE, Description
-from retain.policy.lerobot.document import FAMILIES, is_lerobot, read_spec
+from retain.policy.lerobot.document import is_lerobot, read_spec
+from retain.policy.lerobot.family import FAMILIES
+from retain.policy.lerobot.fresh import fresh_files
 from retain.policy.lerobot.sizes import VLM_FILE, sizes_of
 
-__all__ = ["DESCRIPTION_FILE", "FAMILIES", "VLM_FILE", "Description", "is_lerobot", "read_spec", "sizes_of"]
+__all__ = [
+    "DESCRIPTION_FILE",
+    "FAMILIES",
+    "VLM_FILE",
+    "Description",
+    "fresh_files",
+    "is_lerobot",
+    "read_spec",
+    "sizes_of",
+]

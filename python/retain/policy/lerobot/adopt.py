@@ -11,7 +11,8 @@ from typing import Any
 from retain.checkpoint import atomic_directory, copy_file, copy_sidecars, open_checkpoint, read_json_object
 from retain.errors import CheckpointError, PolicyError
 from retain.policy.lerobot.description import ActionName, Description, StateName
-from retain.policy.lerobot.document import ACTION, FAMILIES, STATE, check_statistics, is_lerobot, read_spec, size_of
+from retain.policy.lerobot.document import ACTION, STATE, check_statistics, is_lerobot, read_spec, size_of
+from retain.policy.lerobot.family import FAMILIES
 from retain.policy.lerobot.openpi import WEIGHTS as OPENPI_WEIGHTS
 from retain.policy.lerobot.openpi import Rig, is_openpi, write_as_lerobot
 from retain.policy.lerobot.robot import Robot, for_robot
@@ -107,7 +108,7 @@ def adopt(
     if robot is None or robot.statistics is None:
         check_statistics(described, document)
     description = describe(described, document, naming, units, hold, max_trained_delay)
-    words = find_tokenizer(described, tokenizer) if FAMILIES[document["type"]].tokens is not None else None
+    words = find_tokenizer(described, tokenizer) if FAMILIES[document["type"]].speech is not None else None
     checkpoint, beside = open_checkpoint(policy), open_checkpoint(described)
     with atomic_directory(output, force=force, needed_bytes=checkpoint.nbytes) as partial:
         copy_sidecars(beside.directory, beside.sidecars, partial)

@@ -64,6 +64,10 @@ class Description(_Part):
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise PolicyError(f"{path}: {where}: {first['msg']}; write it again with retain adopt") from error
 
+    def to_bytes(self) -> bytes:
+        """The contents of `retain.json`."""
+        return (self.model_dump_json(indent=2) + "\n").encode()
+
     def write(self, directory: Path) -> None:
         """Write `retain.json`."""
-        (directory / DESCRIPTION_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (directory / DESCRIPTION_FILE).write_bytes(self.to_bytes())

@@ -4,7 +4,6 @@ Sources: LeRobot 0.4 to 0.6, configuration_{act,smolvla,pi0,pi05}.py and normali
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,57 +11,15 @@ from retain.checkpoint import open_checkpoint, read_statistics
 from retain.checkpoint.normalizer import Normalized, read_normalizer
 from retain.errors import CheckpointError, PolicyError
 from retain.policy.lerobot.description import Description
+from retain.policy.lerobot.family import FAMILIES, Family
 from retain.policy.normalization import Affine, Normalization
 from retain.policy.spec import ActionChannel, CameraSpec, Channel, FlowSpec, PolicySpec
 
 IMAGE = "observation.image"
+IMAGES = "observation.images."
 STATE = "observation.state"
 ACTION = "action"
 _EMPTY_CAMERA = ".empty_camera_"
-
-
-@dataclass(frozen=True)
-class _Family:
-    """How a family's config.json says what all of them must say.
-
-    Attributes:
-        flow_steps: Key of the number of Euler steps; None for families that regress.
-        tokens: Key of the length of the padded instruction; None for families without language.
-        opening: What its preprocessor puts before an instruction, and
-        suffix: what behind.
-        state_tokens: Places of `tokens` that each number of the state takes: its words are put in by the network.
-        other_tokens: Places that what stands behind them takes.
-    """
-
-    flow_steps: str | None
-    tokens: str | None
-    opening: str = ""
-    suffix: str = ""
-    state_tokens: int = 0
-    other_tokens: int = 0
-
-    def words(self, document: Mapping[str, Any], state: int) -> int:
-        """Length of the padded instruction."""
-        if self.tokens is None:
-            return 0
-        return int(document[self.tokens]) - self.state_tokens * state - self.other_tokens
-
-
-FAMILIES: Mapping[str, _Family] = {
-    "act": _Family(flow_steps=None, tokens=None),
-    "smolvla": _Family(flow_steps="num_steps", tokens="tokenizer_max_length", suffix="\n"),
-    "pi0": _Family(flow_steps="num_inference_steps", tokens="tokenizer_max_length", suffix="\n"),
-    # A space and three digits for each number, then ";\nAction: " (retain.policy.pi0.state_text).
-    "pi05": _Family(
-        flow_steps="num_inference_steps",
-        tokens="tokenizer_max_length",
-        opening="Task: ",
-        suffix=", State:",
-        state_tokens=4,
-        other_tokens=8,
-    ),
-}
-"""The families of LeRobot that run here, by `type`."""
 
 
 def is_lerobot(document: Mapping[str, Any]) -> bool:
@@ -134,7 +91,7 @@ def check_statistics(directory: Path, document: Mapping[str, Any]) -> None:
         )
 
 
-def _spec(directory: Path, document: Mapping[str, Any], family: _Family, description: Description) -> PolicySpec:
+def _spec(directory: Path, document: Mapping[str, Any], family: Family, description: Description) -> PolicySpec:
     normalizer = _normalizer(directory)
     check_statistics(directory, document)
     steps = None if family.flow_steps is None else int(document[family.flow_steps])
@@ -161,8 +118,8 @@ def _spec(directory: Path, document: Mapping[str, Any], family: _Family, descrip
             state=_affine(normalizer.get(STATE), len(description.state)),
             action=_affine(normalizer.get(ACTION), len(description.action)),
         ),
-        opening=family.opening,
-        suffix=family.suffix,
+        opening="" if family.speech is None else family.speech.opening,
+        suffix="" if family.speech is None else family.speech.suffix,
     )
 
 

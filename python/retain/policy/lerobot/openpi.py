@@ -1,33 +1,34 @@
 """openpi's PyTorch checkpoints as LeRobot directories: the same bytes under LeRobot's names, with its processors.
 
 openpi's converter (`examples/convert_jax_model_to_pytorch.py`) and its PyTorch trainer write model.safetensors, a small
-config.json and assets/<asset>/norm_stats.json. Names are LeRobot's without the leading `model.`; statistics divide by
+config.json and assets/<asset>/norm_stats.json. Names are nearly LeRobot's
+(`retain.policy.pi0.names`); statistics divide by
 (std + 1e-6) for π0 and stretch from q01 to q99 for π0.5 (openpi, transforms.py, `Normalize`). Which cameras a robot has
 and which channels are relative is in openpi's Python configuration alone: the user says it.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from retain.checkpoint import Header, build_header, read_header, read_json_object
 from retain.errors import CheckpointError, PolicyError
-from retain.policy.lerobot.document import ACTION, STATE
+from retain.policy.lerobot.document import ACTION, IMAGES, STATE
+from retain.policy.lerobot.family import FAMILIES, TOKENS
+from retain.policy.lerobot.pipelines import write_pipelines
+from retain.policy.pi0.names import lerobot_name
 
 WEIGHTS = "model.safetensors"
 CAMERAS = ("base_0_rgb", "left_wrist_0_rgb", "right_wrist_0_rgb")
 """openpi's cameras, in the order in which the policy takes them; a robot has the first so many."""
 
-_PREFIX = "model."
 _EPSILON = 1e-6
 _CHUNK_BYTES = 1 << 24
 _FLOW_STEPS = 10
-_TOKENIZER = "google/paligemma-3b-pt-224"
 # π0.5 alone conditions the expert's norms.
 _PI05_MARK = "paligemma_with_expert.gemma_expert.model.norm.dense.weight"
 _SIZES = ("paligemma_variant", "action_expert_variant")
@@ -94,18 +95,17 @@ def write_as_lerobot(
     statistics = _statistics(_statistics_file(source, asset), rig)
     written = _document(document, family, rig)
     (target / "config.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-    for name, steps in _processors(family, written, rig).items():
-        (target / f"{name}.json").write_text(json.dumps({"name": name, "steps": steps}, indent=2) + "\n")
-        save_file(statistics, target / steps[_normalizing(steps)]["state_file"])
-    _rename(header, target / WEIGHTS, progress)
+    relative = [name for name in rig.action if name in rig.relative]
+    pipelines = write_pipelines(written, statistics, rig.action, relative, epsilon=_EPSILON)
+    for name, content in pipelines.items():
+        (target / name).write_bytes(content)
+    _rename(header, family, target / WEIGHTS, progress)
     return written
 
 
 def _document(document: Mapping[str, Any], family: str, rig: Rig) -> dict[str, Any]:
-    mode = "QUANTILES" if family == "pi05" else "MEAN_STD"
-    cameras = {
-        f"observation.images.{role}": {"type": "VISUAL", "shape": [3, rig.height, rig.width]} for role in rig.cameras
-    }
+    mode = FAMILIES[family].mode
+    cameras = {IMAGES + role: {"type": "VISUAL", "shape": [3, rig.height, rig.width]} for role in rig.cameras}
     width, horizon = int(document.get("action_dim", 32)), int(document["action_horizon"])
     return {
         "type": family,
@@ -117,54 +117,11 @@ def _document(document: Mapping[str, Any], family: str, rig: Rig) -> dict[str, A
         "max_state_dim": width,
         "max_action_dim": width,
         "num_inference_steps": _FLOW_STEPS,
-        "tokenizer_max_length": 200 if family == "pi05" else 48,
+        TOKENS: 200 if family == "pi05" else 48,
         "image_resolution": [224, 224],
         "dtype": {"bfloat16": "bfloat16"}.get(str(document.get("precision")), "float32"),
         **{key: document[key] for key in (*_SIZES, *_OWN_SIZES) if key in document},
     }
-
-
-def _processors(family: str, document: Mapping[str, Any], rig: Rig) -> dict[str, list[dict[str, Any]]]:
-    features = {**document["input_features"], **document["output_features"]}
-    normalizer = {"eps": _EPSILON, "features": features, "norm_map": document["normalization_mapping"]}
-    relative = {
-        "enabled": bool(rig.relative),
-        "exclude_joints": [name for name in rig.action if name not in rig.relative],
-        "action_names": list(rig.action),
-    }
-    words = {
-        "max_length": document["tokenizer_max_length"],
-        "task_key": "task",
-        "padding_side": "right",
-        "padding": "max_length",
-        "truncation": True,
-        "tokenizer_name": _TOKENIZER,
-    }
-    spoken = {"pi0": "pi0_new_line_processor", "pi05": "pi05_prepare_state_tokenizer_processor_step"}[family]
-    before = [
-        {"registry_name": "rename_observations_processor", "config": {"rename_map": {}}},
-        {"registry_name": "to_batch_processor", "config": {}},
-        {"registry_name": "relative_actions_processor", "config": relative},
-        {"registry_name": "normalizer_processor", "config": normalizer},
-        {"registry_name": spoken, "config": {}},
-        {"registry_name": "tokenizer_processor", "config": words},
-        {"registry_name": "device_processor", "config": {"device": "cpu", "float_dtype": None}},
-    ]
-    after = [
-        {"registry_name": "unnormalizer_processor", "config": {**normalizer, "features": document["output_features"]}},
-        {"registry_name": "absolute_actions_processor", "config": {"enabled": relative["enabled"]}},
-        {"registry_name": "device_processor", "config": {"device": "cpu", "float_dtype": None}},
-    ]
-    for name, steps in (("policy_preprocessor", before), ("policy_postprocessor", after)):
-        index = _normalizing(steps)
-        steps[index]["state_file"] = f"{name}_step_{index}_{steps[index]['registry_name']}.safetensors"
-    return {"policy_preprocessor": before, "policy_postprocessor": after}
-
-
-def _normalizing(steps: Sequence[Mapping[str, Any]]) -> int:
-    return next(
-        index for index, step in enumerate(steps) if str(step["registry_name"]).endswith("normalizer_processor")
-    )
 
 
 def _statistics_file(source: Path, asset: str | None) -> Path:
@@ -199,9 +156,9 @@ def _statistics(file: Path, rig: Rig) -> dict[str, Any]:
     return found
 
 
-def _rename(header: Header, target: Path, progress: Callable[[int], None]) -> None:
-    """The same tensors in the same order, each with LeRobot's prefix in front of its name."""
-    tensors = [(_PREFIX + name, info.dtype, tuple(info.shape)) for name, info in header.tensors.items()]
+def _rename(header: Header, family: str, target: Path, progress: Callable[[int], None]) -> None:
+    """The same tensors in the same order under LeRobot's names."""
+    tensors = [(lerobot_name(name, family), info.dtype, tuple(info.shape)) for name, info in header.tensors.items()]
     try:
         with header.file.open("rb") as read, target.open("wb") as write:
             write.write(build_header(tensors, {"format": "pt"}))

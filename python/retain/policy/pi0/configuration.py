@@ -1,6 +1,6 @@
-"""The sizes of π0 and π0.5, from LeRobot's or openpi's `config.json`. No torch here."""
+"""The sizes of π0 and π0.5, from LeRobot's `config.json`. No torch here."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
@@ -56,6 +56,8 @@ VARIANTS: Mapping[str, GemmaSizes] = {
 }
 """openpi's names (`gemma.get_config`)."""
 
+_VOCABULARY = 257152
+
 # Keys of retain's own: a network that is none of the variants.
 _STACKS: Mapping[str, type[GemmaSizes | SiglipSizes]] = {
     "language": GemmaSizes,
@@ -96,7 +98,7 @@ class Pi0Config:
     language: GemmaSizes = VARIANTS["gemma_2b"]
     expert: GemmaSizes = VARIANTS["gemma_300m"]
     vision: SiglipSizes = field(default_factory=SiglipSizes)
-    vocabulary: int = 257152
+    vocabulary: int = _VOCABULARY
     image_size: int = 224
     state_width: int = 32
     action_width: int = 32
@@ -141,7 +143,14 @@ class Pi0Config:
         return (self.image_size // self.vision.patch) ** 2
 
     def architecture(self) -> dict[str, object]:
-        """What `from_lerobot` reads: LeRobot's keys, and retain's for the sizes that LeRobot has no key for."""
+        """What `from_lerobot` reads: LeRobot's keys, and retain's for sizes that are none of openpi's variants."""
+        names = {sizes: name for name, sizes in VARIANTS.items()}
+        language, expert = names.get(self.language), names.get(self.expert)
+        sizes: dict[str, object]
+        if language and expert and (self.vision, self.vocabulary) == (SiglipSizes(), _VOCABULARY):
+            sizes = {"paligemma_variant": language, "action_expert_variant": expert}
+        else:
+            sizes = {"vocabulary": self.vocabulary, **{name: asdict(getattr(self, name)) for name in _STACKS}}
         return {
             "type": self.family,
             "image_resolution": [self.image_size, self.image_size],
@@ -150,8 +159,7 @@ class Pi0Config:
             "min_period": self.min_period,
             "max_period": self.max_period,
             "delay_probability": self.delay_probability,
-            "vocabulary": self.vocabulary,
-            **{name: asdict(getattr(self, name)) for name in _STACKS},
+            **sizes,
         }
 
     @classmethod
@@ -195,34 +203,6 @@ class Pi0Config:
             read |= {name: build(**document[name]) for name, build in _STACKS.items() if name in document}
         except TypeError as error:
             raise PolicyError(f"config.json: {error}") from error
-        return cls(**{**read, **sizes})
-
-    @classmethod
-    def from_openpi(cls, document: Mapping[str, Any], tensors: Collection[str], **sizes: Any) -> "Pi0Config":
-        """From the `config.json` that openpi's converter writes, which does not say which of the two families it is.
-
-        Args:
-            document: The parsed file: action_dim, action_horizon, paligemma_variant, action_expert_variant, precision.
-            tensors: Names in model.safetensors, which do say it.
-            sizes: Fields of this class that differ from what the variants say.
-
-        Raises:
-            PolicyError: The names are those of neither family, or a variant is unknown.
-        """
-        families = {"action_time_mlp_in.weight": "pi0", "time_mlp_in.weight": "pi05"}
-        found = [family for name, family in families.items() if name in tensors]
-        if len(found) != 1:
-            raise PolicyError(
-                f"model.safetensors has {len(found)} of {' and '.join(families)}, expected one: pi0 has the first,"
-                " pi05 the second"
-            )
-        read: dict[str, Any] = {
-            "family": found[0],
-            "language": _variant(document, "paligemma_variant", "gemma_2b"),
-            "expert": _variant(document, "action_expert_variant", "gemma_300m"),
-            "state_width": document.get("action_dim", 32),
-            "action_width": document.get("action_dim", 32),
-        }
         return cls(**{**read, **sizes})
 
 

@@ -11,7 +11,7 @@ from retain.errors import PolicyError
 from retain.policy import load_policy
 from retain.policy.lerobot.adopt import adopt, adopt_openpi
 from retain.policy.lerobot.openpi import Rig
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from ..pi0 import tiny  # noqa: TID252 (tests are no package that could be named)
 from .test_adopt import NAMING
@@ -66,6 +66,17 @@ def test_every_tensor_arrives_under_lerobots_name(family: str, tokenizer: Path, 
     expected = tiny.policy(family).state_dict()
     for name, tensor in load_policy(tmp_path / "adopted").state_dict().items():
         assert torch.equal(tensor, expected[WORDS if name == HEAD else name]), name
+
+
+def test_pi0s_time_mlp_arrives_from_before_it_had_a_name_of_its_own(tokenizer: Path, tmp_path: Path) -> None:
+    source = write_openpi(tmp_path / "openpi", "pi0")
+    tensors = load_file(source / "model.safetensors")
+    old = {name.replace("action_time_mlp_", "time_mlp_"): tensor for name, tensor in tensors.items()}
+    assert old.keys() != tensors.keys()
+    save_file(old, source / "model.safetensors")
+    adopt_openpi(source, tmp_path / "adopted", RIG, 50.0, UNITS, tokenizer=tokenizer)
+    loaded = load_policy(tmp_path / "adopted").state_dict()["model.action_time_mlp_in.weight"]
+    assert torch.equal(loaded, tensors["action_time_mlp_in.weight"])
 
 
 @pytest.mark.parametrize("padded", [0, 6])

@@ -23,13 +23,6 @@ LEROBOT = {
     "time_sampling_scale": 0.999,
     "time_sampling_offset": 0.001,
 }
-OPENPI = {
-    "action_dim": 32,
-    "action_horizon": 50,
-    "paligemma_variant": "gemma_2b",
-    "action_expert_variant": "gemma_300m",
-    "precision": "bfloat16",
-}
 
 
 def test_lerobots_document_gives_the_published_sizes():
@@ -39,16 +32,19 @@ def test_lerobots_document_gives_the_published_sizes():
     assert config.patches == 256
 
 
-@pytest.mark.parametrize(("name", "family"), [("action_time_mlp_in.weight", "pi0"), ("time_mlp_in.weight", "pi05")])
-def test_openpis_document_gives_the_same_and_its_tensors_say_which_family(name, family):
-    assert Pi0Config.from_openpi(OPENPI, [name, "action_in_proj.weight"]) == Pi0Config(family)
-
-
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_what_a_policy_says_of_its_architecture_builds_it_again(family):
     config = tiny.config(family, delay_probability=0.5)
     document = json.loads(json.dumps(tiny.policy(family, delay_probability=0.5).architecture()))
     assert Pi0Config.from_lerobot(document) == config
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_published_network_says_its_sizes_in_lerobots_keys_alone(family):
+    document = Pi0Config(family).architecture()
+    assert (document["paligemma_variant"], document["action_expert_variant"]) == ("gemma_2b", "gemma_300m")
+    assert not {"language", "expert", "vision", "vocabulary"} & document.keys()
+    assert Pi0Config.from_lerobot(document) == Pi0Config(family)
 
 
 def test_sizes_can_be_overridden():
@@ -79,8 +75,3 @@ def test_lerobots_training_time_delays_are_taken_over():
 def test_what_cannot_be_computed_is_refused(change, found):
     with pytest.raises(PolicyError, match=found):
         Pi0Config.from_lerobot({**LEROBOT, **change})
-
-
-def test_openpis_tensors_of_neither_family_are_refused():
-    with pytest.raises(PolicyError, match="0 of"):
-        Pi0Config.from_openpi(OPENPI, ["action_in_proj.weight"])

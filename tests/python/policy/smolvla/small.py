@@ -38,6 +38,7 @@ def small_spec() -> PolicySpec:
             state=Affine((0.1, 0.2, 0.5), (1.0, 2.0, 0.5)),
             action=Affine((0.0, 0.1, 0.2, 0.5), (0.25, 0.2, 0.3, 0.5)),
         ),
+        suffix="\n",
     )
 
 

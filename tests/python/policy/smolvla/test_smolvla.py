@@ -3,12 +3,11 @@ import dataclasses
 import pytest
 import torch
 from retain.errors import PolicyError
-from retain.policy import FlowSpec, save_policy
+from retain.policy import FlowSpec
 from retain.policy.base import Batch
 from retain.policy.smolvla.model import SmolVLAPolicy
 
 from .plain_smolvla import PlainSmolVLA
-from .small import small_policy
 
 TOLERANCE = {"atol": 1e-5, "rtol": 0}
 """Of float32 against float64, on outputs of size 1."""
@@ -271,9 +270,3 @@ def test_a_batch_of_one_is_enough(policy, batch):
     one = Batch([frames[:1] for frames in batch.images], batch.tokens[:1], batch.mask[:1], batch.state[:1],
                 batch.actions[:1])  # fmt: skip
     assert policy.loss(one, torch.Generator().manual_seed(0)).isfinite()
-
-
-def test_a_policy_without_lerobots_files_is_not_written_as_something_else(tmp_path):
-    with pytest.raises(PolicyError, match="was not read from LeRobot's directory"):
-        save_policy(small_policy(), tmp_path / "policy")
-    assert not (tmp_path / "policy").exists()
