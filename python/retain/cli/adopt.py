@@ -49,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-trained-delay", type=int, default=0, metavar="ROWS", help="rows that training committed (rtc-prefix)"
     )
+    parser.add_argument(
+        "--vision-positions",
+        choices=("plain", "shifted"),
+        help="of SmolVLA: shifted, where it was trained in float32 with LeRobot 0.4 and transformers 4.55 to 4.57",
+    )
     bases = parser.add_argument_group(
         "bases of many robots", "such as lerobot/smolvla_base and lerobot/pi0_base, which have no statistics of yours"
     )
@@ -107,8 +112,18 @@ def run(args: argparse.Namespace) -> int:
         else:
             robot = robot_of(args)
             spec = adopt(
-                args.policy, args.output, naming, units, robot=robot, like=args.like, progress=advance, **common
+                args.policy,
+                args.output,
+                naming,
+                units,
+                robot=robot,
+                like=args.like,
+                positions=args.vision_positions,
+                progress=advance,
+                **common,
             )
+    if spec.family == "smolvla" and args.vision_positions is None:
+        _warn_of_positions(args.policy)
     described = {
         "output": str(args.output),
         "family": spec.family,
@@ -135,8 +150,22 @@ def _check_meant(args: argparse.Namespace, *, openpis: bool) -> None:
             )
         if args.like is not None or args.stats == "data":
             raise PolicyError("--like and --stats data are for LeRobot's bases; openpi's checkpoints have statistics")
+        if args.vision_positions is not None:
+            raise PolicyError("--vision-positions is for SmolVLA, which openpi has none of; leave it out")
         return
     if args.relative or args.asset is not None:
         raise PolicyError(f"--relative and --asset are for openpi's checkpoints; {args.policy} is none")
     if args.stats == "data" and args.like is not None:
         raise PolicyError("--stats data and --like both say whose statistics the copy has; give one of them")
+
+
+def _warn_of_positions(policy: Path) -> None:
+    from retain.checkpoint import open_checkpoint
+    from retain.policy.lerobot.vision_positions import vision_positions
+
+    if vision_positions(open_checkpoint(policy)) == "unknown":
+        console.warn(
+            f"{policy} may have learnt with shifted vision positions: its tower is stored in float32, and LeRobot 0.4"
+            " with transformers 4.55 to 4.57 shifted them by one. It is taken for plain; if that is how it was trained,"
+            " adopt it again with --vision-positions shifted, and if not, --vision-positions plain settles it"
+        )

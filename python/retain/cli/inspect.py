@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from retain.merge.stored_twice import StoredTwice
 
 _LISTED = 6  # features of many robots
+_POSITIONS = {
+    "plain": "plain",
+    "shifted": "shifted by one, as in transformers 4.55 to 4.57",
+    "unknown": "plain, or shifted by one if trained with LeRobot 0.4; tell retain adopt --vision-positions",
+}
 
 NAME = "inspect"
 HELP = "Show what a policy, checkpoint, dataset, bundle or crash dump holds."
@@ -147,11 +152,16 @@ def _bundle(path: Path, *, as_json: bool) -> int:
 
 
 def _checkpoint(path: Path, *, as_json: bool, allow_pickle: bool) -> int:
+    from retain.checkpoint import open_checkpoint
     from retain.merge.anatomy import dissect
+    from retain.policy.lerobot.vision_positions import vision_positions
 
     found = dissect(path, allow_pickle=allow_pickle)
+    positions = (
+        vision_positions(open_checkpoint(path, allow_pickle=allow_pickle)) if found.family == "smolvla" else None
+    )
     if as_json:
-        console.emit_json(found.to_json())
+        console.emit_json(found.to_json() | ({} if positions is None else {"vision_positions": positions}))
         return 0
     what = "adapter for a policy" if found.adapters else f"{found.kind} policy"
     console.stdout.print(
@@ -175,6 +185,7 @@ def _checkpoint(path: Path, *, as_json: bool, allow_pickle: bool) -> int:
         ("tied, stored once", ", ".join(f"{alias} = {name}" for alias, name in found.tied.items()) or "none"),
         *(("tied, stored twice", _twice(tie)) for tie in found.stored_twice),
         ("beside the weights", ", ".join(found.sidecars) or "nothing"),
+        *([] if positions is None else [("vision positions", _POSITIONS[positions])]),
         ("merged from", found.merged_from or "not merged by retain"),
         *(("note", note) for note in found.notes),
     ]

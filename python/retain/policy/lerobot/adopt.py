@@ -17,6 +17,7 @@ from retain.policy.lerobot.openpi import WEIGHTS as OPENPI_WEIGHTS
 from retain.policy.lerobot.openpi import Rig, is_openpi, write_as_lerobot
 from retain.policy.lerobot.robot import Robot, for_robot
 from retain.policy.lerobot.tokenizer import TOKENIZER_FILE, find_tokenizer
+from retain.policy.lerobot.vision_positions import VisionPositions, say_vision_positions
 from retain.policy.spec import PolicySpec
 from retain.policy.units import PLAIN, SI, is_known
 
@@ -59,6 +60,7 @@ def adopt(
     hold: Sequence[str] = (),
     tokenizer: Path | None = None,
     max_trained_delay: int = 0,
+    positions: VisionPositions | None = None,
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> PolicySpec:
@@ -76,6 +78,7 @@ def adopt(
         hold: Patterns of switches, which take a row's value at once instead of moving to it.
         tokenizer: Its file, where it is not found by the name that the policy gives.
         max_trained_delay: Rows, where it was trained to go on from a running chunk.
+        positions: Which positions its vision tower was trained with (SmolVLA); None: as its files say, else plain.
         force: Replace an existing policy directory.
         progress: Told the number of bytes just copied.
 
@@ -84,7 +87,7 @@ def adopt(
 
     Raises:
         PolicyError: The policy is not LeRobot's or of a family that does not run here, a number has no name or unit, a
-            pattern matches nothing, or the tokenizer is not found.
+            pattern matches nothing, the tokenizer is not found, or there are no such positions.
         CheckpointError: A file cannot be read or written.
     """
     described = policy if like is None else like
@@ -118,6 +121,8 @@ def adopt(
             copy_file(header.file, partial / header.file.name)
             progress(header.file.stat().st_size)
         description.write(partial)
+        if positions is not None:
+            say_vision_positions(partial, document, positions)
         if words is not None and words.resolve() != (described / TOKENIZER_FILE).resolve():
             shutil.copyfile(words, partial / TOKENIZER_FILE)
         return read_spec(partial, document)
