@@ -9,7 +9,7 @@ from typing import Any
 
 from retain.bundle import WEIGHTS_FILE, Bundle, GoldenCase, Manifest
 from retain.bundle.engine_plans import Precision
-from retain.bundle.manifest import ChannelLimits
+from retain.bundle.interface import ChannelLimits
 from retain.engine import GoldenReport
 from retain.engine.reference import record_reference
 from retain.policy.configuration_file import read_configuration

@@ -7,25 +7,21 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from retain import __version__
+from retain.bundle.contents import WEIGHTS_FILE, FileRecord, Golden, Graphs
 from retain.bundle.digest import record, record_files
-from retain.bundle.manifest import (
-    MANIFEST_FILE,
-    WEIGHTS_FILE,
+from retain.bundle.interface import (
     Action,
     ActionChannel,
     Affine,
     Camera,
     ChannelLimits,
-    FileRecord,
     Flow,
-    Golden,
-    Graphs,
     Language,
-    Manifest,
     Normalization,
     Observation,
     StateChannel,
 )
+from retain.bundle.manifest import MANIFEST_FILE, Manifest
 from retain.errors import ExportError
 from retain.policy import PolicySpec
 

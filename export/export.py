@@ -11,7 +11,7 @@ from typing import Any
 
 from retain.bundle import MANIFEST_FILE, WEIGHTS_FILE, Bundle, Manifest
 from retain.bundle.engine_plans import Precision
-from retain.bundle.manifest import ChannelLimits
+from retain.bundle.interface import ChannelLimits
 from retain.checkpoint import Checkpoint, atomic_directory, copy_file, copy_sidecars, open_checkpoint
 from retain.checkpoint.atomic_directory import check_replaceable
 from retain.engine import GoldenReport, find_onnxruntime

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from retain.bundle import WEIGHTS_FILE, Bundle, GoldenCase
-from retain.bundle.manifest import Golden, Graphs
+from retain.bundle.contents import Golden, Graphs
 from retain.checkpoint import open_checkpoint
 from retain.errors import ExportError
 from retain.merge.families import detect_family

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from retain.bundle.manifest import WEIGHTS_FILE
+from retain.bundle.contents import WEIGHTS_FILE
 from retain.checkpoint import TensorInfo
 from retain.errors import ExportError
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from retain.bundle.contents import WEIGHTS_FILE, Graph, Graphs
 from retain.bundle.digest import record
 from retain.bundle.engine_plans import ENGINES, Precision, Sidecar
-from retain.bundle.manifest import WEIGHTS_FILE, Graph, Graphs
 from retain.engine.gpu import Gpu, find_gpu
 from retain.errors import ExportError
 

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from retain.bundle import Bundle
+from retain.bundle.contents import Graphs
 from retain.bundle.engine_plans import ENGINES, Precision, Sidecar, find_engines
-from retain.bundle.manifest import Graphs
 
 from .build import Target, build_engines
 from .progress import Progress

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, numpy_helper
+from retain.bundle.contents import WEIGHTS_FILE, Graphs
 from retain.bundle.digest import record
 from retain.bundle.engine_plans import Sidecar
-from retain.bundle.manifest import WEIGHTS_FILE, Graphs
 from retain.errors import ExportError
 
 from .build import roles

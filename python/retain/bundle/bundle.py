@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from retain.bundle.contents import WEIGHTS_FILE
 from retain.bundle.digest import record
-from retain.bundle.manifest import MANIFEST_FILE, WEIGHTS_FILE, Manifest
+from retain.bundle.manifest import MANIFEST_FILE, Manifest
 from retain.errors import BundleError
 
 

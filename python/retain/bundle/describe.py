@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from retain.bundle.bundle import Bundle
-from retain.bundle.manifest import WEIGHTS_FILE
+from retain.bundle.contents import WEIGHTS_FILE
 
 
 def describe(bundle: Bundle) -> list[tuple[str, str]]:

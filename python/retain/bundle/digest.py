@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from retain.bundle.manifest import FileRecord
+from retain.bundle.contents import FileRecord
 
 _BLOCK_BYTES = 1 << 20
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 
-from retain.bundle.manifest import Sha256
+from retain.bundle.contents import Sha256
 from retain.errors import BundleError
 
 ENGINES = "engines"

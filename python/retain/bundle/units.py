@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from retain.bundle.manifest import Action, Manifest, Normalization, Observation
+from retain.bundle.interface import Action, Normalization, Observation
+from retain.bundle.manifest import Manifest
 
 FloatArray = npt.NDArray[np.float32]
 

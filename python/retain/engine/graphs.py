@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from retain._core import engine as core
-from retain.bundle.manifest import Graph, Graphs
+from retain.bundle.contents import Graph, Graphs
 from retain.engine.library import find_onnxruntime
 from retain.errors import EngineError
 

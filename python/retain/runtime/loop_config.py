@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from retain._core import runtime as core
 from retain.bundle import Manifest
-from retain.bundle.manifest import ChannelLimits
+from retain.bundle.interface import ChannelLimits
 from retain.runtime.configuration import RunConfiguration
 from retain.runtime.profile import ChannelProfile, RobotProfile
 

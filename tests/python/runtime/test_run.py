@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from retain.bundle import Bundle
-from retain.bundle.manifest import ChannelLimits
+from retain.bundle.interface import ChannelLimits
 from retain.errors import BundleError, ConfigError
 from retain.runtime import Run, RunConfiguration, Status, run_bundle
 from retain.runtime.mujoco import TabletopRun, open_tabletop

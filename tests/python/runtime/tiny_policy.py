@@ -12,23 +12,20 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from retain.bundle import MANIFEST_FILE, WEIGHTS_FILE, Manifest
+from retain.bundle.contents import Golden, Graph, Graphs, Tensor
 from retain.bundle.digest import record_files
 from retain.bundle.golden import GoldenCase
-from retain.bundle.manifest import (
+from retain.bundle.interface import (
     Action,
     ActionChannel,
     Affine,
     Camera,
     ChannelLimits,
     Flow,
-    Golden,
-    Graph,
-    Graphs,
     Language,
     Normalization,
     Observation,
     StateChannel,
-    Tensor,
 )
 from retain.runtime import Realtime, RunConfiguration
 from safetensors.numpy import save_file
