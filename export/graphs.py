@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from retain.bundle.manifest import WEIGHTS_FILE, Graph
-from retain.bundle.manifest import Tensor as TensorSpec
+from retain.bundle.contents import WEIGHTS_FILE, Graph
+from retain.bundle.contents import Tensor as TensorSpec
 from retain.errors import ExportError, require
 from retain.policy import Policy
 from torch import Tensor, nn
+
+from .value_names import check_interface, free_interface_names, name_as_in_the_policy
 
 if TYPE_CHECKING:
     import onnx
@@ -23,7 +25,6 @@ OPSET = 18
 PREFIX_FILE = "prefix.onnx"
 STEP_FILE = "step.onnx"
 
-_WRAPPED = "policy."
 _DTYPES = {1: "float32", 2: "uint8", 7: "int64", 9: "bool"}
 
 
@@ -55,7 +56,8 @@ def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto | None]":
     optimizer stays off, because it would fold, transpose and rename them.
 
     Raises:
-        ExportError: The exporter cannot express the policy; the message is its own.
+        ExportError: The exporter cannot express the policy (the message is its own), or what the prefix returns is
+            called like something else in the graphs.
         MissingExtraError: onnx or onnxscript is not installed.
     """
     require("onnx", extra="export")
@@ -70,12 +72,9 @@ def trace(policy: Policy) -> "tuple[onnx.ModelProto, onnx.ModelProto | None]":
     x = torch.zeros(1, spec.horizon, spec.action_width)
     t = torch.zeros(1, spec.horizon)
     words, inputs = ([tokens, mask], ["tokens", "token_mask"]) if spec.max_tokens else ([], [])
-    prefix = _trace(
-        _Prefix(policy),
-        (images, words, state),
-        [*(f"image.{camera.role}" for camera in spec.cameras), *inputs, "state"],
-        list(context),
-    )
+    inputs = [*(f"image.{camera.role}" for camera in spec.cameras), *inputs, "state"]
+    check_interface(inputs, list(context), [] if spec.flow is None else ["x", "t", "velocity"])
+    prefix = _trace(_Prefix(policy), (images, words, state), inputs, list(context))
     if spec.flow is None:
         return prefix, None
     step = _Step(policy, list(context))
@@ -112,8 +111,9 @@ def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], out
             raise ExportError(f"PyTorch {torch.__version__} cannot express the {name} in ONNX: {reason}") from error
     assert program is not None  # dynamo=True always returns one
     _leave_weights_out(program.model, module)
+    free_interface_names(program.model)
     model = program.model_proto
-    _name_as_in_the_policy(model)
+    name_as_in_the_policy(model)
     slice_sequences(model)
     cast_frames_first(model)
     drop_zero_biases(model)
@@ -133,20 +133,6 @@ def _leave_weights_out(model: "onnx_ir.Model", module: nn.Module) -> None:
             value.const_value = onnx_ir.ExternalTensor(
                 WEIGHTS_FILE, 0, held.nbytes, held.dtype, shape=onnx_ir.Shape(held.shape), name=name
             )
-
-
-def _name_as_in_the_policy(model: "onnx.ModelProto") -> None:
-    """Undo the wrapper: `policy.vision.conv.weight` becomes `vision.conv.weight`, wherever it is used."""
-    renamed = {
-        tensor.name: tensor.name.removeprefix(_WRAPPED)
-        for tensor in model.graph.initializer
-        if tensor.name.startswith(_WRAPPED)
-    }
-    for tensor in model.graph.initializer:
-        tensor.name = renamed.get(tensor.name, tensor.name)
-    for node in model.graph.node:
-        for index, name in enumerate(node.input):
-            node.input[index] = renamed.get(name, name)
 
 
 def _specs(values: "Sequence[onnx.ValueInfoProto]") -> tuple[TensorSpec, ...]:
