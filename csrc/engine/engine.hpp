@@ -22,7 +22,7 @@ struct GraphSpec {
 };
 
 /// A policy as two graphs. A step input other than `x` and `t` carries the name of a prefix output (the key/value
-/// cache) or of a prefix input (π0 reads the state again); the engine hands it over without a copy. A policy that
+/// cache) or of a prefix input (the state, read again); the engine hands it over without a copy. A policy that
 /// regresses its chunk (ACT) has no step: its prefix has the output `chunk`.
 struct EngineSpec {
   GraphSpec prefix;
