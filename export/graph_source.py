@@ -1,6 +1,5 @@
 """Where a bundle's graphs come from: traced from the policy in PyTorch, or taken over from another bundle."""
 
-import gc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -50,9 +49,8 @@ def fresh_graphs(directory: Path, spec: PolicySpec, stages: Stages) -> tuple[Gra
                 onnx.save(link(model, layout, parameters), directory / file)
     with stages("record"):
         record_from_policy(policy, spec).save(directory / GOLDEN_FILE)
-    # Gone before an engine is opened: both hold the weights, and modules that know each other wait for the collector.
+    # Gone before an engine is opened: both hold the weights.
     del policy, parameters
-    gc.collect()
     by = f"PyTorch {torch.__version__.partition('+')[0]}"
     graphs = Graphs(prefix=signature(prefix, PREFIX_FILE), step=None if step is None else signature(step, STEP_FILE))
     return graphs, Golden(file=GOLDEN_FILE, atol=ATOL, recorded_by=by, graphs_checked_by=by)

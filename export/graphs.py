@@ -1,5 +1,6 @@
 """From a PyTorch policy to two ONNX graphs, traced once per architecture."""
 
+import gc
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -113,6 +114,10 @@ def _trace(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], out
     _leave_weights_out(program.model, module)
     free_interface_names(program.model)
     model = program.model_proto
+    # The exporter leaves cycles behind that hold every weight: without a collection a policy of four billion parameters
+    # would still be in memory when its bundle is opened for the check.
+    del program
+    gc.collect()
     name_as_in_the_policy(model)
     slice_sequences(model)
     cast_frames_first(model)

@@ -1,5 +1,7 @@
 """π0 and π0.5 as two graphs whose weights stay in the checkpoint."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -145,3 +147,17 @@ def test_bfloat16_is_stored_and_float32_is_computed(tmp_path):
     found = run(tmp_path / PREFIX_FILE, feed(policy, *observation))
     for name, tensor in context.items():
         np.testing.assert_allclose(found[name], tensor.numpy(), atol=1e-4, rtol=1e-4, err_msg=name)
+
+
+def test_a_traced_policy_is_freed_when_its_last_user_lets_it_go():
+    """At full size the engine that checks the bundle would find no memory beside it."""
+    policy = tiny.policy("pi05")
+    left = [weakref.ref(parameter) for parameter in policy.parameters()]
+    gc.disable()  # what is freed is freed by trace
+    try:
+        graphs = trace(policy)
+        del policy
+        assert all(graphs)
+        assert not [reference for reference in left if reference() is not None]
+    finally:
+        gc.enable()
