@@ -71,8 +71,8 @@ def robot_of(args: argparse.Namespace) -> "Robot | None":
         return None
     from retain.data import Dataset
     from retain.data.statistics import vector_statistics
-    from retain.policy.lerobot.document import ACTION, IMAGE, STATE
-    from retain.policy.lerobot.robot import Robot, cameras_of
+    from retain.policy.lerobot.document import ACTION, IMAGE, STATE, cameras_of
+    from retain.policy.lerobot.robot import Robot
     from retain.policy.spec import CameraSpec
 
     if args.data is None:

@@ -136,7 +136,7 @@ def read_configuration(directory: Path) -> tuple[PolicySpec, dict[str, Any]]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise PolicyError(f"{path}: {where}: {first['msg']}; only retain's own policies run here") from error
+        raise PolicyError(f"{path}: {where}: {first['msg']}; expected a config.json of retain or LeRobot") from error
     before = _statistics(directory, "policy_preprocessor", "normalizer_processor")
     after = _statistics(directory, "policy_postprocessor", "unnormalizer_processor")
     if before.action != after.action:
@@ -198,7 +198,7 @@ def _statistics(directory: Path, processor: str, step: str) -> Normalization:
             for feature in (STATE, ACTION)
         ]
     except OSError as error:
-        raise PolicyError(f"{file} is missing; copy the whole policy directory") from error
+        raise PolicyError(f"cannot read {file} ({error.strerror or error}); copy the whole policy directory") from error
     except (KeyError, SafetensorError) as error:
         raise PolicyError(f"{file} does not hold the statistics of {STATE} and {ACTION}: {error}") from error
     return Normalization(state=affine[0], action=affine[1])
@@ -208,9 +208,9 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PolicyError(f"{path} is missing; a policy directory has it") from error
+        raise PolicyError(f"cannot read {path} ({error.strerror}); a policy directory has it") from error
     except ValueError as error:
-        raise PolicyError(f"{path} is not JSON: {error}") from error
+        raise PolicyError(f"{path} is not JSON ({error}); copy it again") from error
 
 
 def _write_json(path: Path, document: object) -> None:

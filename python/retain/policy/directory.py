@@ -118,7 +118,7 @@ def _fill(network: Policy, path: Path) -> None:
                     raise PolicyError(f"{path}: {name} holds values that are not finite")
                 parameter.copy_(tensor)
     except OSError as error:
-        raise PolicyError(f"{path} is missing; copy the whole policy directory") from error
+        raise PolicyError(f"cannot read {path} ({error.strerror or error}); copy the whole policy directory") from error
     except SafetensorError as error:
         raise PolicyError(f"{path} is not a complete safetensors file ({error}); copy it again") from error
 

@@ -39,7 +39,9 @@ class Affine:
         if len(self.offset) != len(self.scale):
             raise PolicyError(f"normalization has {len(self.offset)} offsets but {len(self.scale)} scales")
         if not np.isfinite([*self.offset, *self.scale]).all() or any(value <= 0 for value in self.scale):
-            raise PolicyError(f"normalization needs finite offsets and positive scales, found {self.scale}")
+            raise PolicyError(
+                f"normalization needs finite offsets and positive scales, found {self.offset} and {self.scale}"
+            )
 
     @classmethod
     def from_samples(cls, samples: FloatArray) -> "Affine":

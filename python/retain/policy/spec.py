@@ -110,6 +110,8 @@ class PolicySpec:
             raise PolicyError(f"max_trained_delay is {self.max_trained_delay}, expected 0 to {self.horizon - 1}")
         if self.action_width < len(self.action):
             raise PolicyError(f"{len(self.action)} action channels do not fit into a flow of width {self.action_width}")
+        if self.flow is not None and self.flow.steps < 1:
+            raise PolicyError(f"the flow has {self.flow.steps} steps, expected 1 or more")
         if self.dt_s <= 0:
             raise PolicyError(f"dt_s is {self.dt_s}, expected more than 0 s")
         for what, channels, affine in (

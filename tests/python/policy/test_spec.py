@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from retain.errors import PolicyError
-from retain.policy import ActionChannel, Affine
+from retain.policy import ActionChannel, Affine, FlowSpec
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ from retain.policy import ActionChannel, Affine
         ({"n_action_steps": 9}, "n_action_steps is 9"),
         ({"max_trained_delay": 8}, "max_trained_delay is 8"),
         ({"dt_s": 0.0}, "dt_s"),
+        ({"flow": FlowSpec(steps=0)}, "the flow has 0 steps"),
         ({"action": (ActionChannel("wrist", "rad", "delta", "linear"),) * 3}, "not unique"),
         ({"state": ()}, "0 state channels but statistics of 3"),
     ],

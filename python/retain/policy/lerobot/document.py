@@ -98,10 +98,8 @@ def _spec(directory: Path, document: Mapping[str, Any], family: Family, descript
     return PolicySpec(
         family=str(document["type"]),
         cameras=tuple(
-            CameraSpec(_role(name), int(feature["shape"][1]), int(feature["shape"][2]))
-            for name, feature in document["input_features"].items()
-            # Stand-ins for cameras that a robot lacks: masked in every layer, they change nothing.
-            if feature["type"] == "VISUAL" and _EMPTY_CAMERA not in name
+            CameraSpec(_role(name), *map(int, document["input_features"][name]["shape"][1:3]))
+            for name in cameras_of(document)
         ),
         state=tuple(Channel(channel.name, channel.unit) for channel in description.state),
         action=tuple(
@@ -156,6 +154,18 @@ def _affine(normalized: Normalized | None, channels: int) -> Affine:
 def _role(feature: str) -> str:
     """What a camera is for: top, of observation.images.top; image, of PushT's observation.image."""
     return feature.rpartition(".")[2]
+
+
+def cameras_of(document: Mapping[str, Any]) -> list[str]:
+    """The features of a policy's cameras, in its order.
+
+    Stand-ins for cameras that a robot lacks are left out: masked in every layer, they change nothing.
+    """
+    return [
+        name
+        for name, feature in document["input_features"].items()
+        if feature["type"] == "VISUAL" and _EMPTY_CAMERA not in name
+    ]
 
 
 def size_of(document: Mapping[str, Any], feature: str) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from retain.errors import PolicyError
+
 
 @dataclass(frozen=True)
 class Speech:
@@ -50,10 +52,20 @@ class Family:
     mode: str = "MEAN_STD"
 
     def words(self, document: Mapping[str, Any], state: int) -> int:
-        """Length of the padded instruction, T, for a state of so many numbers."""
+        """Length of the padded instruction, T, for a state of so many numbers.
+
+        Raises:
+            PolicyError: What stands beside the instruction leaves no place for it.
+        """
         if self.speech is None:
             return 0
-        return int(document[TOKENS]) - self.speech.places_beside(state)
+        length, taken = int(document[TOKENS]), self.speech.places_beside(state)
+        if length <= taken:
+            raise PolicyError(
+                f"{TOKENS} is {length}, of which the state's {state} numbers take {taken}: none is left for the"
+                f" instruction; set it to more than {taken} in config.json"
+            )
+        return length - taken
 
 
 TOKENS = "tokenizer_max_length"

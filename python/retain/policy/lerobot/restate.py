@@ -12,6 +12,7 @@ from safetensors.numpy import load, save, save_file
 from retain.data.statistics import Statistics
 from retain.errors import PolicyError
 from retain.policy.lerobot.document import read_spec
+from retain.policy.lerobot.pipelines import to_bytes
 from retain.policy.spec import CameraSpec, PolicySpec
 
 Sidecars = Mapping[str, bytes]
@@ -51,7 +52,7 @@ def with_cameras(sidecars: Sidecars, cameras: tuple[CameraSpec, ...]) -> dict[st
     sizes = {camera.role: [3, camera.height, camera.width] for camera in cameras}
     for feature, described in document["input_features"].items():
         described["shape"] = sizes.get(feature.rpartition(".")[2], described["shape"])
-    return {**sidecars, "config.json": (json.dumps(document, indent=4) + "\n").encode()}
+    return {**sidecars, "config.json": to_bytes(document)}
 
 
 def spec_of(sidecars: Sidecars) -> PolicySpec:

@@ -16,7 +16,8 @@ from safetensors.numpy import load, save
 
 from retain.data.statistics import Statistics
 from retain.errors import PolicyError
-from retain.policy.lerobot.document import ACTION, IMAGE, STATE
+from retain.policy.lerobot.document import ACTION, IMAGES, STATE, cameras_of
+from retain.policy.lerobot.pipelines import to_bytes
 from retain.policy.lerobot.restate import Sidecars
 from retain.policy.spec import CameraSpec
 
@@ -62,13 +63,13 @@ def for_robot(files: Sidecars, robot: Robot) -> dict[str, bytes]:
         if renamed.get(name, name)
     }
     for camera in robot.cameras or ():
-        inputs[f"{IMAGE}s.{camera.role}"] = {"type": "VISUAL", "shape": [3, camera.height, camera.width]}
+        inputs[IMAGES + camera.role] = {"type": "VISUAL", "shape": [3, camera.height, camera.width]}
     outputs = dict(document["output_features"])
     for feature, channels in _sizes(document, robot).items():
         (outputs if feature == ACTION else inputs)[feature] = {
             "type": "ACTION" if feature == ACTION else "STATE", "shape": [channels],
         }  # fmt: skip
-    changed = {"config.json": _as_json({**document, "input_features": inputs, "output_features": outputs})}
+    changed = {"config.json": to_bytes({**document, "input_features": inputs, "output_features": outputs})}
     for pipeline in ("policy_preprocessor", "policy_postprocessor"):
         if f"{pipeline}.json" not in files:
             raise PolicyError(
@@ -85,17 +86,8 @@ def for_robot(files: Sidecars, robot: Robot) -> dict[str, bytes]:
             if tensors:
                 step["state_file"] = state or f"{pipeline}_step_{number}_{step['registry_name']}.safetensors"
                 changed[step["state_file"]] = save(tensors)
-        changed[f"{pipeline}.json"] = _as_json(steps)
+        changed[f"{pipeline}.json"] = to_bytes(steps)
     return changed
-
-
-def cameras_of(document: Mapping[str, Any]) -> list[str]:
-    """The features of a policy's cameras, in its order, without stand-ins for those that a robot lacks."""
-    return [
-        name
-        for name, feature in document["input_features"].items()
-        if feature["type"] == "VISUAL" and ".empty_camera_" not in name
-    ]
 
 
 def _renamed(document: Mapping[str, Any], robot: Robot) -> dict[str, str]:
@@ -108,7 +100,7 @@ def _renamed(document: Mapping[str, Any], robot: Robot) -> dict[str, str]:
             f"{len(robot.cameras)} cameras are named; the policy takes 1 to {len(cameras)}, in the order"
             f" {', '.join(name.rpartition('.')[2] for name in cameras)}"
         )
-    names = [f"{IMAGE}s.{camera.role}" for camera in robot.cameras]
+    names = [IMAGES + camera.role for camera in robot.cameras]
     return dict(zip(cameras, names + [""] * (len(cameras) - len(names)), strict=True))
 
 
@@ -145,7 +137,3 @@ def _statistics(before: Mapping[str, Any], robot: Robot, renamed: Mapping[str, s
         if now := renamed.get(feature, feature):
             after[f"{now}.{statistic}"] = values
     return after
-
-
-def _as_json(document: Any) -> bytes:
-    return (json.dumps(document, indent=4) + "\n").encode()

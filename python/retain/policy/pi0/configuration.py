@@ -163,7 +163,7 @@ class Pi0Config:
         }
 
     @classmethod
-    def from_lerobot(cls, document: Mapping[str, Any], **sizes: Any) -> "Pi0Config":
+    def from_lerobot(cls, document: Mapping[str, Any]) -> "Pi0Config":
         """From LeRobot's `config.json` (type pi0 or pi05, versions 0.4 to 0.6), or what `architecture` returned.
 
         Cameras, chunk, steps, tokens and features are the spec's affair; `dtype` says how LeRobot stored the file;
@@ -171,7 +171,6 @@ class Pi0Config:
 
         Args:
             document: The parsed file.
-            sizes: Fields of this class that differ from what the document says.
 
         Raises:
             PolicyError: A value that retain cannot compute with; the message names it.
@@ -203,7 +202,7 @@ class Pi0Config:
             read |= {name: build(**document[name]) for name, build in _STACKS.items() if name in document}
         except TypeError as error:
             raise PolicyError(f"config.json: {error}") from error
-        return cls(**{**read, **sizes})
+        return cls(**read)
 
 
 def _variant(document: Mapping[str, Any], key: str, default: str) -> GemmaSizes:

@@ -46,7 +46,7 @@ class PiPolicy(Policy):
         self.model = network
 
     def architecture(self) -> Mapping[str, object]:
-        """The sizes, as `Pi0Config.from_architecture` reads them."""
+        """The sizes, as `Pi0Config.from_lerobot` reads them."""
         return self.config.architecture()
 
     def gradient_checkpointing(self, enabled: bool) -> None:

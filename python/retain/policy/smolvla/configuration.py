@@ -87,13 +87,12 @@ class SmolVLAConfig:
         return self.attention_mode == "self_attn" or (every > 0 and layer % every == 0)
 
     @classmethod
-    def from_lerobot(cls, document: Mapping[str, Any], vlm: Mapping[str, Any] | None = None) -> "SmolVLAConfig":
+    def from_lerobot(cls, document: Mapping[str, Any]) -> "SmolVLAConfig":
         """Read LeRobot's `config.json`, or what `architecture` returned.
 
         Args:
-            document: The file's contents.
-            vlm: The backbone's configuration; None: the document's `vlm_config`, or the published one if
-                `vlm_model_name` names it.
+            document: The file's contents; with the backbone's configuration as `vlm_config`, or the published one's
+                name as `vlm_model_name`.
 
         Raises:
             PolicyError: A value is of the wrong kind or impossible, asks for what is not implemented here, or the
@@ -111,7 +110,7 @@ class SmolVLAConfig:
                 values[entry.name] = _read(entry.name, document[entry.name], entry.default)
         known = {entry.name for entry in own} | {VLM}
         rest = {key: value for key, value in document.items() if key not in known}
-        return cls(**values, vlm=_backbone(document) if vlm is None else vlm, document=rest)
+        return cls(**values, vlm=_backbone(document), document=rest)
 
     def to_lerobot(self) -> dict[str, Any]:
         """LeRobot's keys, the backbone's configuration under `vlm_config`, retain's `delay_probability` where set."""

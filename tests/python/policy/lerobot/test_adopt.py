@@ -163,3 +163,9 @@ def test_the_command_takes_names_and_rate_from_the_command_line(
     shutil.rmtree(tmp_path / "adopted")
     assert main([*arguments, "--fps", "0"]) == 2
     assert "--fps is 0" in capsys.readouterr().err
+
+
+def test_a_state_whose_words_leave_no_place_for_the_instruction_is_refused(tokenizer: Path, tmp_path: Path) -> None:
+    policy = write_lerobot_policy(tmp_path / "policy", type="pi05", num_inference_steps=10, tokenizer_max_length=20)
+    with pytest.raises(PolicyError, match="tokenizer_max_length is 20, of which the state's 3 numbers take 20"):
+        adopt(policy, tmp_path / "adopted", NAMING, UNITS, tokenizer=tokenizer)

@@ -47,11 +47,6 @@ def test_a_published_network_says_its_sizes_in_lerobots_keys_alone(family):
     assert Pi0Config.from_lerobot(document) == Pi0Config(family)
 
 
-def test_sizes_can_be_overridden():
-    config = Pi0Config.from_lerobot(LEROBOT, language=VARIANTS["dummy"], expert=VARIANTS["dummy"], vocabulary=100)
-    assert (config.language.width, config.vocabulary, config.vision.width) == (64, 100, 1152)
-
-
 def test_lerobots_training_time_delays_are_taken_over():
     assert Pi0Config.from_lerobot({**LEROBOT, "type": "pi05", "rtc_training_max_delay": 6}).delay_probability == 1
 
