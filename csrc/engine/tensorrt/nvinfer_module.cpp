@@ -3,11 +3,20 @@
 #include <dlfcn.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "engine/tensorrt/module.hpp"
 #include "engine/tensorrt/nvinfer_plan.hpp"
 #include "error.hpp"
+
+#define RETAIN_LIBNVINFER_OF(major) "libnvinfer.so." #major
+#define RETAIN_LIBNVINFER(major) RETAIN_LIBNVINFER_OF(major)
+
+// The library that the headers belong to. A symbol, so that its text is in the file as it stands: `retain doctor` reads it
+// there, without loading the module.
+extern "C" __attribute__((visibility("default"))) const char retain_tensorrt_library[];
+const char retain_tensorrt_library[] = RETAIN_LIBNVINFER(NV_TENSORRT_MAJOR);
 
 namespace retain {
 namespace {
@@ -60,8 +69,7 @@ class NvInfer final : public TensorRt, public std::enable_shared_from_this<NvInf
 };
 
 std::shared_ptr<TensorRt> open_library(const std::filesystem::path& library) {
-  const std::string own = "libnvinfer.so." + std::to_string(NV_TENSORRT_MAJOR);
-  return std::make_shared<NvInfer>(library.empty() ? std::filesystem::path(own) : library);
+  return std::make_shared<NvInfer>(library.empty() ? std::filesystem::path(retain_tensorrt_library) : library);
 }
 
 constexpr TensorRtModule kModule{kTensorRtModuleVersion, &open_library};

@@ -9,12 +9,16 @@ from retain.doctor.machine import Machine
 _LIBRARY_FOLDERS = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/lib/*-linux-gnu", "/usr/local/lib")
 _SUPPORTED_MUJOCO = "3.17.0"
 _OLDEST_ONNXRUNTIME = (1, 20)
+_TENSORRT_MODULE = "libretain_tensorrt.so"
+_HEADERS = "sudo apt install libnvinfer-dev cuda-cudart-dev"
+# Without the cache, because pip keeps the wheel that it built before the headers were there.
+_BUILD_AGAIN = "pip install --no-cache-dir --no-deps --force-reinstall --no-binary retain-vla retain-vla"
 
 
 def check_libraries(machine: Machine) -> list[Finding]:
-    """ONNX Runtime with its providers, TensorRT, CUDA, MuJoCo, RealSense."""
+    """ONNX Runtime with its providers, TensorRT and retain's engine for it, CUDA, MuJoCo, RealSense."""
     return [
-        _onnxruntime(machine), _tensorrt(machine), _cuda(machine), _mujoco(machine), *_realsense(machine)
+        _onnxruntime(machine), *_tensorrt(machine), _cuda(machine), _mujoco(machine), *_realsense(machine)
     ]  # fmt: skip
 
 
@@ -49,11 +53,34 @@ def _providers(folder: Path) -> list[str]:
     return ["cpu", *extra]
 
 
-def _tensorrt(machine: Machine) -> Finding:
+def _tensorrt(machine: Machine) -> list[Finding]:
     found = machine.version("tensorrt") or _library(machine, "libnvinfer.so")
     if found is None:
-        return Finding("TensorRT", Status.ABSENT, "neither a wheel nor libnvinfer.so")
-    return Finding("TensorRT", Status.OK, found)
+        return [Finding("TensorRT", Status.ABSENT, "neither a wheel nor libnvinfer.so"), _native(machine, None)]
+    return [Finding("TensorRT", Status.OK, found), _native(machine, _numbers(found))]
+
+
+def _native(machine: Machine, installed: tuple[int, ...] | None) -> Finding:
+    """Retain's own TensorRT engine. What it was built for stands in its file as text, so it isn't loaded for this."""
+    what = "tensorrt-native"
+    core = machine.file("retain._core")
+    module = core.with_name(_TENSORRT_MODULE) if core is not None else None
+    if module is None or not module.is_file():
+        if installed is None:
+            return Finding(what, Status.ABSENT, f"retain was built without {_TENSORRT_MODULE}")
+        expected = f"{_TENSORRT_MODULE} beside retain's extension, for --engine tensorrt-native"
+        return Finding(what, Status.WARN, "built without TensorRT's headers", expected, f"{_HEADERS} && {_BUILD_AGAIN}")
+    name = re.search(rb"libnvinfer\.so\.(\d+)\0", module.read_bytes())
+    if name is None:
+        return Finding(what, Status.WARN, f"{module} tells no release", "one of this build of retain", _BUILD_AGAIN)
+    built_for = int(name[1])
+    if installed is None:
+        return Finding(what, Status.ABSENT, f"built for TensorRT {built_for}, which is not installed")
+    # A file name without a number tells no release.
+    if installed[:1] not in {(), (built_for,)}:
+        expected = f"an engine for TensorRT {installed[0]}"
+        return Finding(what, Status.WARN, f"built for TensorRT {built_for}", expected, _BUILD_AGAIN)
+    return Finding(what, Status.OK, f"built for TensorRT {built_for}")
 
 
 def _cuda(machine: Machine) -> Finding:

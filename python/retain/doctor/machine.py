@@ -38,6 +38,15 @@ def package_folder(module: str) -> Path | None:
     return Path(next(iter(locations))) if locations else None
 
 
+def module_file(module: str) -> Path | None:
+    """The file of an installed module, which is not imported for this (the packages above it are); None without one."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin is not None else None
+
+
 def may_open(path: Path) -> bool:
     """Whether this process may read and write a device."""
     return os.access(path, os.R_OK | os.W_OK)
@@ -58,6 +67,7 @@ class Machine:
         run: A command's output, or None.
         version: A distribution's version, or None.
         folder: An installed package's folder, or None.
+        file: An installed module's file, or None.
         may_open: Whether a device may be read and written.
         free_bytes: Free space on a path's file system.
     """
@@ -67,6 +77,7 @@ class Machine:
     run: Callable[[Sequence[str]], str | None] = run_command
     version: Callable[[str], str | None] = package_version
     folder: Callable[[str], Path | None] = package_folder
+    file: Callable[[str], Path | None] = module_file
     may_open: Callable[[Path], bool] = may_open
     free_bytes: Callable[[Path], int] = free_bytes
 

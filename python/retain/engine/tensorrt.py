@@ -131,8 +131,9 @@ def find_module() -> Path:
     if not path.is_file():
         raise EngineError(
             f"this retain was built without its TensorRT engine ({_MODULE}), because TensorRT's headers were not found:"
-            " on a Jetson run `sudo apt install libnvinfer-dev`, then"
-            " `pip install --no-binary retain-vla --force-reinstall retain-vla` (docs/tensorrt.md)"
+            " on a Jetson run `sudo apt install libnvinfer-dev cuda-cudart-dev`, then"
+            " `pip install --no-cache-dir --no-deps --force-reinstall --no-binary retain-vla retain-vla`"
+            " (docs/tensorrt.md)"
         )
     return path
 

@@ -204,6 +204,7 @@ def machine(
     *,
     versions: Mapping[str, str] | None = None,
     packages: Mapping[str, Path] | None = None,
+    files: Mapping[str, Path] | None = None,
     commands: Mapping[str, str] | None = None,
     openable: bool = True,
     free_gib: float = 100.0,
@@ -215,7 +216,8 @@ def machine(
 
     version: Callable[[str], str | None] = (versions or {}).get
     folder: Callable[[str], Path | None] = (packages or {}).get
+    file: Callable[[str], Path | None] = (files or {}).get
     return Machine(
-        root=root, recordings=root, run=run, version=version, folder=folder,
+        root=root, recordings=root, run=run, version=version, folder=folder, file=file,
         may_open=lambda path: openable, free_bytes=lambda path: round(free_gib * 2**30),
     )  # fmt: skip
