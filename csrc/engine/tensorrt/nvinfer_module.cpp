@@ -13,8 +13,8 @@
 #define RETAIN_LIBNVINFER_OF(major) "libnvinfer.so." #major
 #define RETAIN_LIBNVINFER(major) RETAIN_LIBNVINFER_OF(major)
 
-// The library that the headers belong to. A symbol, so that its text is in the file as it stands: `retain doctor` reads it
-// there, without loading the module.
+// The library that the headers belong to. A symbol, so that its text is in the file as it stands: `retain doctor` reads
+// it there, without loading the module.
 extern "C" __attribute__((visibility("default"))) const char retain_tensorrt_library[];
 const char retain_tensorrt_library[] = RETAIN_LIBNVINFER(NV_TENSORRT_MAJOR);
 

@@ -82,3 +82,16 @@ def test_asked_for_and_without_fitting_headers_the_build_stops_and_says_why(tmp_
                  "-DRETAIN_TENSORRT=ON", root=old)  # fmt: skip
     assert done.returncode != 0
     assert "RETAIN_TENSORRT=ON and TensorRT 8.3.0 in" in done.stderr
+
+
+def test_headers_that_need_what_is_missing_are_left_alone_with_the_reason(tmp_path: Path) -> None:
+    sdk = headers(tmp_path / "sdk", TEN)
+    (sdk / "include/NvInfer.h").write_text("#include <cuda_runtime_api.h>\n")
+    (sdk / "include/cuda_runtime_api.h").write_text('#include "crt/no_such_part_of_cuda.h"\n')
+    done = cmake(
+        "-S", str(REPOSITORY), "-B", str(tmp_path / "build"), "-DRETAIN_PYTHON=OFF", "-DRETAIN_TESTS=OFF", root=sdk
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no TensorRT engine: " in done.stdout
+    assert "does not compile with the CUDA headers in" in done.stdout
+    assert not (tmp_path / "build/csrc/engine/tensorrt/cmake_install.cmake").read_text().count("libretain_tensorrt.so")
