@@ -4,7 +4,13 @@ import shutil
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A property is no stopwatch: hypothesis' 200 ms an example, and its bound on the time that making one takes, are passed
+# by any of them once the computer has something else to do.
+hypothesis.settings.register_profile("retain", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("retain")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So starts whatever a shell starts in the background, and so would the commands that are tested here.
