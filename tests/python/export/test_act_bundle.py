@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from retain.bundle import Bundle
-from retain.engine import EnginePlayer
 from retain.export.export import export_policy, merge_export
-from retain.policy import load_policy
 
 from ..policy.act.lerobot_files import adopt_act  # noqa: TID252 (tests are no package that could be named)
 from ..policy.act.tiny_act import act_policy  # noqa: TID252
+from .both_chunks import both_chunks
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +26,8 @@ def bundle(ends: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def same_chunks(bundle: Path) -> None:
-    policy, player = load_policy(bundle), EnginePlayer(Bundle.open(bundle))
-    generator = np.random.default_rng(3)
-    images = {
-        camera.role: generator.integers(0, 256, (1, camera.height, camera.width, 3), dtype=np.uint8)
-        for camera in policy.spec.cameras
-    }
-    state = generator.standard_normal((1, len(policy.spec.state)), dtype=np.float32)
-    expected = policy.predict_chunk(images, state, [""])
-    np.testing.assert_allclose(player.predict_chunk(images, state, [""]), expected, atol=1e-4)
+    expected, found = both_chunks(bundle, "")
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_the_engine_says_what_pytorch_says(bundle: Path) -> None:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from retain.bundle import Bundle
-from retain.engine import EnginePlayer
 from retain.errors import PolicyError
 from retain.export.export import export_policy, merge_export
 from retain.policy import load_policy
@@ -12,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from ..policy.pi0 import tiny  # noqa: TID252 (tests are no package that could be named)
 from ..policy.pi0.lerobot_files import adopt_pi0  # noqa: TID252
+from .both_chunks import both_chunks
 
 
 @pytest.fixture(scope="module", params=tiny.FAMILIES)
@@ -37,18 +37,9 @@ def bundle(ends, tmp_path_factory):
 
 def same_chunk(bundle):
     """In C++ ONNX Runtime and in PyTorch, in the robot's units."""
-    policy, player = load_policy(bundle), EnginePlayer(Bundle.open(bundle))
-    generator = np.random.default_rng(3)
-    images = {
-        camera.role: generator.integers(0, 256, (1, camera.height, camera.width, 3), dtype=np.uint8)
-        for camera in policy.spec.cameras
-    }
-    state = generator.standard_normal((1, len(policy.spec.state)), dtype=np.float32)
-    noise = generator.standard_normal((1, policy.spec.horizon, policy.spec.action_width), dtype=np.float32)
-    chunks = [source.predict_chunk(images, state, ["stop"], noise) for source in (policy, player)]
-    assert chunks[0].shape == (1, tiny.HORIZON, 2)
-    np.testing.assert_allclose(chunks[1], chunks[0], atol=1e-4)
-    return chunks[0]
+    expected, found = both_chunks(bundle, "stop")
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    return expected
 
 
 def test_the_engine_says_what_pytorch_says(bundle):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from retain.bundle import Bundle
-from retain.engine import EnginePlayer
 from retain.export.export import merge_export
 from retain.policy import load_policy, save_policy
 
 from ..policy.smolvla.lerobot_files import adopt_smolvla  # noqa: TID252 (tests are no package)
 from ..policy.smolvla.small import INSTRUCTIONS, draw_weights, small_policy  # noqa: TID252
+from .both_chunks import both_chunks
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +36,8 @@ def bundle(ends: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 def same_chunks(bundle: Path) -> None:
     """One observation, the robot's units in degrees here and in radians there."""
-    policy, player = load_policy(bundle), EnginePlayer(Bundle.open(bundle))
-    generator = np.random.default_rng(3)
-    images = {
-        camera.role: generator.integers(0, 256, (1, camera.height, camera.width, 3), dtype=np.uint8)
-        for camera in policy.spec.cameras
-    }
-    state = generator.standard_normal((1, len(policy.spec.state)), dtype=np.float32)
-    noise = generator.standard_normal((1, policy.spec.horizon, policy.spec.action_width), dtype=np.float32)
-    expected = policy.predict_chunk(images, state, INSTRUCTIONS[:1], noise)
     radians = math.pi / 180
-    found = player.predict_chunk(images, state * np.float32(radians), INSTRUCTIONS[:1], noise)
-    assert found.shape == expected.shape == (1, 6, 4)
+    expected, found = both_chunks(bundle, INSTRUCTIONS[0], si=radians)
     np.testing.assert_allclose(found, expected * radians, atol=1e-4 * radians)
 
 

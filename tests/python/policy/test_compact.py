@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from retain.errors import PolicyError
@@ -150,3 +152,10 @@ def test_gradient_checkpointing_changes_no_gradient_and_keeps_less(policy, obser
     assert checkpointed < 0.8 * plain
     for name, gradient in before.items():
         torch.testing.assert_close(after[name], gradient)
+
+
+def test_a_chunk_that_is_shorter_than_the_outlook_can_be_learnt(spec, config, policy, observation):
+    brief = replace(spec, horizon=2, n_action_steps=2, max_trained_delay=1)
+    short = CompactPolicy(brief, config, policy.tokenizer)
+    batch = Batch(*observation, actions=torch.zeros(3, 2, len(spec.action)))
+    assert short.loss(batch, torch.Generator().manual_seed(0)).isfinite()

@@ -20,7 +20,7 @@ COMPONENTS = ("vision", "language", "action")
 
 OUTLOOK_ROW = 3
 """The row of the chunk that the backbone regresses in training: far enough to tell where the arm is going, near enough
-to be going to the block that is meant."""
+to be going to the block that is meant. The last row of a chunk that is shorter."""
 
 
 class CompactPolicy(Policy):
@@ -86,7 +86,8 @@ class CompactPolicy(Policy):
                 that says which block is meant.
         """
         memory = self._memory(batch.images, batch.tokens, batch.mask, batch.state)
-        outlook = (self.action.look_ahead(memory) - batch.actions[:, OUTLOOK_ROW]).square().mean()
+        seen_ahead = batch.actions[:, min(OUTLOOK_ROW, self.spec.horizon - 1)]
+        outlook = (self.action.look_ahead(memory) - seen_ahead).square().mean()
         kv = self.action.cache(memory.detach() if insulate else memory, batch.state)
         draws = self.config.flow_samples
         kv = kv.repeat(1, 1, draws, 1, 1, 1)
