@@ -42,10 +42,11 @@ def fact_rows(result: EngineBench) -> list[tuple[str, str]]:
     if result.no_cost:
         rows.append(("no roofline", result.no_cost))
     golden, machine = result.bundle.manifest.golden, result.machine
+    recorder = golden.recorded_by or "the graphs run node by node"
     turns = f"{result.settings.rounds} turns of {result.settings.seconds:g} s each"
     return [
         *rows,
-        ("golden outputs", f"recorded by {golden.recorded_by}; errors up to {golden.atol:.0e} may drive"),
+        ("golden outputs", f"recorded by {recorder}; errors up to {golden.atol:.0e} may drive"),
         ("turns", f"{turns}, {'one process at a time' if result.apart else 'all engines in memory'}"),
         ("processor", f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_1min']} at the start"),
     ]

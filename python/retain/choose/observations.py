@@ -11,6 +11,7 @@ from retain.data import Dataset
 from retain.errors import EvaluationError
 from retain.finetune.chunks import Frames, read_frames
 from retain.finetune.pictures import read_pictures
+from retain.finetune.renames import Renames
 from retain.policy import Batch, Policy
 
 
@@ -38,8 +39,15 @@ class Observations:
         return replace(self, instructions=[instruction] * len(self))
 
 
-def observe(dataset: Dataset, policy: Policy, count: int, seed: int) -> Observations:
+def observe(dataset: Dataset, policy: Policy, count: int, seed: int, renames: Renames | None = None) -> Observations:
     """Draw frames evenly at random, without repetition; all of them if there are fewer.
+
+    Args:
+        dataset: Where from.
+        policy: Whose cameras and channels are read.
+        count: How many frames.
+        seed: Decides which.
+        renames: The dataset's names where they are not the policy's.
 
     Raises:
         EvaluationError: Fewer than one was asked for.
@@ -47,10 +55,10 @@ def observe(dataset: Dataset, policy: Policy, count: int, seed: int) -> Observat
     """
     if count < 1:
         raise EvaluationError(f"found {count} frames to look at; expected at least 1")
-    frames = read_frames(dataset, policy.spec, pictures=False)
+    frames = read_frames(dataset, policy.spec, pictures=False, renames=renames)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(frames))[:count])
     # Old data may be larger than memory: only what was drawn is decoded.
-    return _observations(frames, read_pictures(dataset, policy.spec, drawn), drawn, policy)
+    return _observations(frames, read_pictures(dataset, policy.spec, drawn, renames=renames), drawn, policy)
 
 
 def _observations(

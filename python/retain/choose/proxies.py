@@ -16,8 +16,14 @@ from retain.choose.observations import Observations, observe
 from retain.data import Dataset
 from retain.errors import EvaluationError
 from retain.evaluate.interpolate import Alpha, per_component
+from retain.finetune.cameras import adopt_picture_sizes
+from retain.finetune.renames import Renames
 from retain.merge.into import into
 from retain.policy import Policy, load_policy, resolve
+from retain.policy.lerobot import FAMILIES
+
+VLA_FRAMES = 8
+"""Frames that a LeRobot policy computes at once."""
 
 Chunks = NDArray[np.float32]
 """float32 [N, n, A]: the rows of N chunks that are executed, in the policy's normalized units."""
@@ -93,6 +99,7 @@ def measure_proxies(
     generalist: Path,
     frames: int = 128,
     seed: int = 0,
+    renames: Renames | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ProxyTable:
     """Measure every α between two policies.
@@ -109,6 +116,7 @@ def measure_proxies(
         generalist: Episodes of old tasks (LeRobotDataset).
         frames: Observations drawn from each.
         seed: Draws observations, noise and flow times.
+        renames: The data's names where they are not the policy's, as for finetuning.
         progress: Called with 1 after each α.
 
     Raises:
@@ -116,9 +124,10 @@ def measure_proxies(
         DatasetError: A dataset does not fit the policy.
         MergeError: The two policies cannot be merged.
     """
-    policy = load_policy(base)
-    new = observe(Dataset(target), policy, frames, seed)
-    old = observe(Dataset(generalist), policy, frames, seed + 1)
+    policy, data, renames = load_policy(base), Dataset(target), renames or Renames()
+    adopt_picture_sizes(policy, data, renames)  # as finetuning on such data did, and as the merged policy is asked
+    new = observe(data, policy, frames, seed, renames)
+    old = observe(Dataset(generalist), policy, frames, seed + 1, renames)
     strange = old.told(new.instructions[0])
     asked = dict.fromkeys(tuple(per_component(alpha).items()) for alpha in [0.0, *alphas, 1.0])
 
@@ -156,7 +165,17 @@ def _chunks(policy: Policy, seen: Observations, seed: int) -> Chunks:
     """The executed rows for a fixed noise, normalized."""
     spec = policy.spec
     noise = np.random.default_rng(seed).standard_normal((len(seen), spec.horizon, spec.action_width), dtype=np.float32)
-    absolute = policy.predict_chunk(seen.images, seen.state, seen.instructions, noise)
+    absolute = np.concatenate(
+        [
+            policy.predict_chunk(
+                {role: pictures[part] for role, pictures in seen.images.items()},
+                seen.state[part],
+                seen.instructions[part],
+                noise[part],
+            )
+            for part in _parts(policy, len(seen))
+        ]
+    )
     return spec.encode_actions(absolute, seen.state)[:, : spec.n_action_steps]
 
 
@@ -167,8 +186,18 @@ def _executed(policy: Policy, seen: Observations) -> Chunks:
 
 
 def _loss(policy: Policy, seen: Observations, seed: int) -> float:
+    generator = torch.Generator().manual_seed(seed)
+    total = 0.0
     with torch.no_grad():
-        return float(policy.loss(seen.batch, torch.Generator().manual_seed(seed)))
+        for part in _parts(policy, len(seen)):
+            total += float(policy.loss(seen.batch.rows(part), generator)) * (part.stop - part.start)
+    return total / len(seen)
+
+
+def _parts(policy: Policy, count: int) -> list[slice]:
+    """Observations that are computed at once: a VLA's pictures become a gigabyte of activations each few frames."""
+    size = VLA_FRAMES if policy.spec.family in FAMILIES else count
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
 
 
 def _rms(one: Chunks, other: Chunks) -> float:

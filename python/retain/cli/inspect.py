@@ -181,6 +181,7 @@ def _checkpoint(path: Path, *, as_json: bool, allow_pickle: bool) -> int:
     if found.adapters:
         _adapters(found)
     facts: list[tuple[str, Any]] = [
+        *_spoken(path),
         ("normalization", _units(found)),
         ("tied, stored once", ", ".join(f"{alias} = {name}" for alias, name in found.tied.items()) or "none"),
         *(("tied, stored twice", _twice(tie)) for tie in found.stored_twice),
@@ -196,6 +197,27 @@ def _checkpoint(path: Path, *, as_json: bool, allow_pickle: bool) -> int:
             f"{_count(len(found.unassigned), 'tensor')} {belong} to no component (first: {found.unassigned[0]})"
         )
     return 0
+
+
+def _spoken(path: Path) -> list[tuple[str, str]]:
+    """What a policy that can be run here sees and says."""
+    from retain.errors import PolicyError
+    from retain.policy.configuration_file import read_configuration
+
+    if not (path / "config.json").exists():
+        return []
+    try:
+        spec, _ = read_configuration(path)
+    except PolicyError:  # of a family that can only be merged, or not adopted yet
+        return []
+    delay = f"longest trained delay {spec.max_trained_delay} rows"
+    rows = f"{spec.horizon} rows of {spec.dt_s:g} s, {spec.n_action_steps} executed per inference"
+    return [
+        ("cameras", ", ".join(f"{camera.role} {camera.width}×{camera.height}" for camera in spec.cameras) or "none"),
+        ("state", ", ".join(f"{channel.name} [{channel.unit}]" for channel in spec.state)),
+        ("action", ", ".join(f"{channel.name} [{channel.unit}] {channel.mode}" for channel in spec.action)),
+        ("chunk", f"{rows}, {delay}"),
+    ]
 
 
 def _adapters(found: "Anatomy") -> None:

@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-rollouts", action="store_true", help="run no episode; needs both data sets below")
     add("--target-data", type=Path, metavar="DATA", help="held-out demonstrations of the skill, a LeRobotDataset")
     add("--generalist-data", type=Path, metavar="DATA", help="demonstrations of old tasks, a LeRobotDataset")
+    add("--frames", type=int, default=128, metavar="N", help="frames looked at in each (default: %(default)s)")
+    add(
+        "--rename", action="append", default=[], metavar="THEIRS=OURS",
+        help="what the data call a camera or channel = what the policies call it, as in finetune",
+    )  # fmt: skip
     add("-o", "--output", type=Path, metavar="DIR", help="keep outcomes, choice and report here, and go on from them")
     add("--json", action="store_true", help="print the choice as one JSON object instead of tables")
 
@@ -89,7 +94,8 @@ def _check(args: argparse.Namespace) -> None:
         raise EvaluationError("--trials searches by rollouts; leave it out with --no-rollouts")
     if args.trials is not None and args.levels is not None:
         raise EvaluationError("--trials chooses its own alpha; leave out --levels, or --trials to try just those")
-    needed = [("torch", "train"), ("mujoco", "sim")]
+    needed = [("torch", "train")]
+    needed += [] if args.no_rollouts else [("mujoco", "sim")]
     needed += [("pyarrow", "data")] if args.target_data is not None else []
     needed += [("optuna", "sweep")] if args.trials is not None else []
     needed += [("matplotlib", "viz")] if args.output is not None else []
@@ -134,11 +140,13 @@ def _proxies(
     if args.target_data is None:
         return None
     from retain.choose import ProxyEvidence, measure_proxies, recommend
+    from retain.finetune.renames import Renames
 
     with console.progress("measuring on frames", total=len(candidates)) as advance:
         table = measure_proxies(
             base, finetuned, [dict(one.alpha) for one in candidates], target=args.target_data,
-            generalist=args.generalist_data, seed=args.seed, progress=advance,
+            generalist=args.generalist_data, frames=args.frames, seed=args.seed, renames=Renames.parse(args.rename),
+            progress=advance,
         )  # fmt: skip
     try:
         return ProxyEvidence(table, recommend(table))

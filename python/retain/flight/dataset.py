@@ -31,7 +31,9 @@ class ExportedFlight:
     largest_frame_offset_s: float
 
 
-def export_dataset(logs: Sequence[FlightLog], path: Path, *, overwrite: bool = False) -> list[ExportedFlight]:
+def export_dataset(
+    logs: Sequence[FlightLog], path: Path, *, units: Mapping[str, float] | None = None, overwrite: bool = False
+) -> list[ExportedFlight]:
     """One episode per flight, one row per dt_s from the policy's first motion to its last.
 
     Row k stands at instant t_k = t_0 + k·dt: the frames nearest to it, the state measured then, and as action the
@@ -41,10 +43,13 @@ def export_dataset(logs: Sequence[FlightLog], path: Path, *, overwrite: bool = F
     Args:
         logs: Flights of one robot at one rate, recorded whole (`--record`, not a black box).
         path: The dataset to make.
+        units: By channel, how much in SI one of its units is, where the numbers are to be in other units than the
+            loop's: 0.01745 for degrees.
         overwrite: Replace a dataset that is already there.
 
     Raises:
-        FlightError: A flight never moved, has too few pictures, or is not of the same robot as the first.
+        FlightError: A flight never moved, has too few pictures, or is not of the same robot as the first; or a channel
+            has no unit.
         DatasetError: The dataset cannot be written.
     """
     if not logs:
@@ -53,7 +58,12 @@ def export_dataset(logs: Sequence[FlightLog], path: Path, *, overwrite: bool = F
     fps = round(1.0 / first.dt_s)
     if abs(fps * first.dt_s - 1.0) > 1e-6:
         raise FlightError(f"a dt of {first.dt_s} s is no whole number of rows a second, as LeRobot stores it")
-    episodes = [_episode(log, first) for log in logs]
+    if units is not None and (unknown := [c for c in first.strings("channels") if c not in units]):
+        raise FlightError(
+            f"{first.path} has the channel {unknown[0]}, whose unit is not said; it is of the channels"
+            f" {', '.join(units)}: give the policy that flew"
+        )
+    episodes = [_episode(log, first, units or {}) for log in logs]
     frames = episodes[0][0]
     features: dict[str, Feature] = {
         IMAGES + role: camera(*frames[IMAGES + role].shape[1:3]) for role in first.cameras
@@ -69,7 +79,9 @@ def export_dataset(logs: Sequence[FlightLog], path: Path, *, overwrite: bool = F
     ]
 
 
-def _episode(log: FlightLog, first: FlightLog) -> tuple[Mapping[str, npt.NDArray[Any]], float]:
+def _episode(
+    log: FlightLog, first: FlightLog, units: Mapping[str, float]
+) -> tuple[Mapping[str, npt.NDArray[Any]], float]:
     same = [(log.strings(n), first.strings(n)) for n in ("channels", "state", "action")]
     if any(mine != others for mine, others in same) or (log.dt_s, log.cameras) != (first.dt_s, first.cameras):
         raise FlightError(f"{log.path} was not flown by the robot and policy of {first.path}; export them apart")
@@ -87,6 +99,8 @@ def _episode(log: FlightLog, first: FlightLog) -> tuple[Mapping[str, npt.NDArray
     kinds = log.strings("interpolation")
     measured = resample(ticks.time_s, ticks.measured, instants, kinds)
     sent = resample(ticks.time_s, ticks.sent, instants + log.dt_s, kinds)
+    per_unit = np.array([units.get(name, 1.0) for name in ticks.channels])
+    measured, sent = measured / per_unit, sent / per_unit
     values: dict[str, npt.NDArray[Any]] = {
         STATE: measured[:, [column[name] for name in log.strings("state")]].astype(np.float32),
         ACTION: sent[:, [column[name] for name in log.strings("action")]].astype(np.float32),

@@ -45,6 +45,11 @@ class Batch:
         }
         return replace(self, images=[image.to(device, non_blocking=True) for image in self.images], **moved)
 
+    def rows(self, part: slice) -> "Batch":
+        """Some of the observations."""
+        chosen = {name: value[part] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, images=[image[part] for image in self.images], **chosen)
+
 
 Context = Mapping[str, Tensor]
 """What `prefix` hands to `step`, by name, in the order of the exported graph's outputs; batch B, static shapes."""

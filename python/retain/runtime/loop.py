@@ -12,7 +12,7 @@ from retain.errors import DeviceError
 from retain.runtime.configuration import RunConfiguration
 from retain.runtime.fit import check_fit
 from retain.runtime.flight_record import FlightRecord
-from retain.runtime.loop_config import channels_of, loop_config
+from retain.runtime.loop_config import channels_of, check_rows_left, loop_config
 from retain.runtime.profile import RobotProfile
 from retain.runtime.recording import Recording, recording_config
 from retain.runtime.report import RunReport, report_from_core
@@ -168,6 +168,7 @@ def prepare(
         EngineError: The engine cannot be opened.
     """
     check_fit(bundle.manifest, devices.profile)
+    check_rows_left(configuration, bundle.manifest)
     tokens, mask = bundle.tokenize(instruction)
     engine = engine if engine is not None else open_engine(bundle)
     return loop_config(configuration, channels_of(bundle.manifest, tokens, mask), devices.profile), engine

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from retain._core import runtime as core
 from retain.bundle import Manifest
 from retain.bundle.interface import ChannelLimits
+from retain.errors import ConfigError
 from retain.runtime.configuration import RunConfiguration
 from retain.runtime.profile import ChannelProfile, RobotProfile
 
@@ -70,6 +71,29 @@ def channels_of(manifest: Manifest, tokens: npt.NDArray[np.int64], mask: npt.NDA
     )
 
 
+def check_rows_left(configuration: RunConfiguration, manifest: Manifest) -> None:
+    """Refuse strategies that ask while a chunk plays, where nothing of the chunk is left by then.
+
+    LeRobot's policies are saved so: their n_action_steps are the whole chunk.
+
+    Raises:
+        ConfigError: With the option to give.
+    """
+    rows, horizon = rows_between(configuration, manifest.action.n_action_steps), manifest.action.horizon
+    if configuration.strategy == "sync" or rows != horizon:
+        return
+    whose = "the bundle's n_action_steps" if configuration.execute_rows is None else "--execute-rows"
+    raise ConfigError(
+        f"{configuration.strategy} asks for the next chunk while one plays, and after {rows} rows ({whose}) nothing is"
+        f" left of a chunk of {horizon}; give --execute-rows {max(1, horizon // 2)}, or --strategy sync"
+    )
+
+
+def rows_between(configuration: RunConfiguration, n_action_steps: int) -> int:
+    """s, the rows played between two requests."""
+    return configuration.execute_rows or (1 if configuration.strategy == "ensemble" else n_action_steps)
+
+
 def loop_config(configuration: RunConfiguration, policy: PolicyChannels, profile: RobotProfile) -> core.LoopConfig:
     """The plain structure that the C++ loop takes.
 
@@ -78,7 +102,7 @@ def loop_config(configuration: RunConfiguration, policy: PolicyChannels, profile
         policy: That fits the robot (`retain.runtime.fit`).
         profile: The robot.
     """
-    execute_rows = configuration.execute_rows or (1 if configuration.strategy == "ensemble" else policy.n_action_steps)
+    execute_rows = rows_between(configuration, policy.n_action_steps)
     hold_s = configuration.hold_timeout_s or 2 * execute_rows * policy.dt_s
     config = core.LoopConfig()
     config.rate_hz = configuration.rate_hz

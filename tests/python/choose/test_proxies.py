@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from retain.choose import proxies
 from retain.choose.observations import observe
 from retain.choose.proxies import measure_proxies
 from retain.data import Dataset
@@ -12,9 +13,12 @@ from retain.errors import EvaluationError, RetainError
 from retain.finetune.batches import BatchSampler, Source
 from retain.finetune.chunks import read_frames
 from retain.finetune.configuration import TrainingConfig
+from retain.finetune.renames import Renames
 from retain.finetune.trainer import train
 from retain.policy import load_policy, save_policy
 from retain.sim import parse_instruction
+
+from ..finetune.smolvla_files import record_video, write_adopted  # noqa: TID252 (tests are no package that could be named)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +104,20 @@ def test_what_cannot_be_measured_is_one_sentence(world, measured):
         )
     with pytest.raises(RetainError, match="nowhere"):
         measure_proxies(world / "base", world / "finetuned", [], target=Path("nowhere"), generalist=world / "old")
+
+
+def test_a_vla_is_asked_a_few_frames_at_a_time_by_the_names_and_sizes_of_the_data(tmp_path, monkeypatch):
+    base = write_adopted(tmp_path)
+    target = record_video(tmp_path / "new", seed=1, cameras=("front", "hand"), size=(48, 80)).path
+    old = record_video(tmp_path / "old", seed=2, cameras=("front", "hand"), size=(48, 80)).path
+    renames = Renames.parse(["front=top", "hand=wrist"])
+
+    def measure():
+        return measure_proxies(base, base, [], target=target, generalist=old, frames=5, renames=renames).rows[0]
+
+    together = measure()
+    monkeypatch.setattr(proxies, "VLA_FRAMES", 2)
+    apart = measure()
+    assert apart.target_error == pytest.approx(together.target_error, rel=1e-5)
+    assert apart.generalist_error == pytest.approx(together.generalist_error, rel=1e-5)
+    assert together.drift == apart.drift == 0.0

@@ -23,10 +23,17 @@ def write_adopted(directory: Path, dtype: torch.dtype = torch.float32) -> Path:
     return directory / "base"
 
 
-def record_video(path: Path, *, seed: int, cameras: tuple[str, str] = ("top", "wrist"), episodes: int = 3) -> Dataset:
+def record_video(
+    path: Path,
+    *,
+    seed: int,
+    cameras: tuple[str, str] = ("top", "wrist"),
+    episodes: int = 3,
+    size: tuple[int, int] = (24, 40),
+) -> Dataset:
     """Episodes in which the commands follow from the state, seen by two cameras as video."""
     rng = np.random.default_rng(seed)
-    sizes = {cameras[0]: (24, 40), cameras[1]: (32, 32)}
+    sizes = {cameras[0]: size, cameras[1]: (32, 32)}
     features = {f"observation.images.{name}": camera(*size, "video") for name, size in sizes.items()}
     features |= {"observation.state": vector(list(STATE)), "action": vector(list(ACTION))}
     with DatasetWriter(path, fps=10, robot_type="arm", features=features) as writer:

@@ -35,6 +35,19 @@ def test_a_flight_becomes_an_episode_that_says_what_was_sent(flight: Flight, tmp
         assert state[row, 0] == pytest.approx(measured, abs=1e-6)
 
 
+def test_the_numbers_are_in_a_policys_units_where_they_are_given(flight: Flight, tmp_path: Path) -> None:
+    log = read(flight.file)
+    units = {name: 0.01 * (1 + index) for index, name in enumerate(log.ticks.channels)}
+    export_dataset([log], tmp_path / "plain")
+    export_dataset([log], tmp_path / "scaled", units=units)
+    for feature in ("observation.state", "action"):
+        plain, scaled = (Dataset(tmp_path / name).column(feature) for name in ("plain", "scaled"))
+        names = Dataset(tmp_path / "plain").features[feature].names
+        np.testing.assert_allclose(scaled * [units[name] for name in names], plain, rtol=1e-5, atol=1e-6)
+    with pytest.raises(FlightError, match="whose unit is not said"):
+        export_dataset([log], tmp_path / "none", units={"elbow": 1.0})
+
+
 def test_each_row_has_the_picture_taken_nearest_to_it(flight: Flight, tmp_path: Path) -> None:
     log = read(flight.file)
     (done,) = export_dataset([log], tmp_path / "flown")
