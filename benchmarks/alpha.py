@@ -45,9 +45,9 @@ def main() -> None:
 
 def _ends(policy: str, folder: Path) -> tuple[Path, Path]:
     if policy == "smolvla":
-        from smolvla_pair import write_pair
+        from vla_pairs import write_pair
 
-        return write_pair(folder)
+        return write_pair("smolvla", folder)
     network = load_policy("compact-base")
     base, finetuned = folder / "base", folder / "finetuned"
     save_policy(network, base)

@@ -37,9 +37,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="retain-bench-engine-") as folder:
         policy: str | Path = "compact-base"
         if args.policy == "smolvla":
-            from smolvla_pair import write_pair
+            from vla_pairs import write_pair
 
-            policy, _ = write_pair(Path(folder))
+            policy, _ = write_pair("smolvla", Path(folder))
         export_policy(policy, Path(folder) / "bundle")
         bundle = Bundle.open(Path(folder) / "bundle")
         settings = EngineBenchSettings(
