@@ -41,7 +41,7 @@ void check_schedule(const Schedule& schedule) {
   if (schedule.strategy == Strategy::rtc_prefix && schedule.max_trained_delay == 0) {
     throw ConfigError(
         "rtc-prefix needs a policy that was trained to continue committed rows, and this bundle's max_trained_delay is "
-        "0; choose rtc-guided, which needs no training");
+        "0; choose rtc-guided, which needs no training, or finetune the policy with --train-delays");
   }
 }
 
@@ -64,7 +64,8 @@ void check_feasible(const Schedule& schedule, Nanoseconds latency_ns) {
   if (schedule.strategy == Strategy::rtc_prefix && d > schedule.max_trained_delay) {
     throw ConfigError(takes + "the policy was trained to continue at most " +
                       std::to_string(schedule.max_trained_delay) +
-                      "; choose rtc-guided, a faster engine or fewer flow steps, or train with longer delays");
+                      "; choose rtc-guided, a faster engine or fewer flow steps, or finetune with --train-delays " +
+                      std::to_string(d));
   }
 }
 

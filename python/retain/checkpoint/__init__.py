@@ -13,6 +13,7 @@ from retain.checkpoint.open import open_checkpoint
 from retain.checkpoint.safetensors_header import Header, TensorInfo, build_header, read_header
 from retain.checkpoint.sidecars import copy_sidecars, find_sidecars
 from retain.checkpoint.statistics import Statistics, read_statistics
+from retain.checkpoint.trained_delay import read_trained_delay, with_trained_delay
 
 __all__ = [
     "Adapter",
@@ -29,5 +30,7 @@ __all__ = [
     "read_header",
     "read_json_object",
     "read_statistics",
+    "read_trained_delay",
     "sha256_files",
+    "with_trained_delay",
 ]

@@ -47,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="tokenizer.json (default: found by its name)")
     parser.add_argument(
-        "--max-trained-delay", type=int, default=0, metavar="ROWS", help="rows that training committed (rtc-prefix)"
+        "--max-trained-delay",
+        type=int,
+        metavar="ROWS",
+        help="committed rows that it was trained to go on from, for --strategy rtc-prefix (default: what its "
+        "config.json says, else 0)",
     )
     parser.add_argument(
         "--vision-positions",

@@ -30,6 +30,7 @@ EXAMPLES = f"""examples:
   retain finetune smolvla --data demos --rename top=camera1 --preset few-shot-50 --precision bf16 --device cuda -o out
   retain finetune compact-base --data demos --lora-rank 16 --lr 1e-3 -o finetuned
   retain finetune compact-base --data demos --freeze language --keep-every 50 -o finetuned
+  retain finetune smolvla --data demos --train-delays 10 -o finetuned   # for retain run --strategy rtc-prefix
   retain finetune compact-base --data demos -o finetuned --resume
   retain finetune --scratch --data pretrain --steps 3000 --batch-size 128 --lr 1e-3 --warmup 100 --ema 0.998 -o base
   accelerate launch --num_processes 4 -m retain.cli finetune pi0 --data demos --device cuda -o finetuned

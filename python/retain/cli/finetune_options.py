@@ -70,6 +70,16 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         help="components not to train, such as vision,language; none trains all (default: vision,language for SmolVLA, "
         "none for others)",
     )  # fmt: skip
+    parser.add_argument(
+        "--train-delays", type=int, metavar="ROWS",
+        help="teach it to go on from up to so many rows that are being executed already, for --strategy rtc-prefix: "
+        "at least the inference time / dt on the robot; 0: none (default: as many as the base was trained for; 6 with "
+        "--scratch)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--delay-probability", type=float, metavar="P",
+        help="share of the chunks for which a number of such rows is drawn (default: 1; compact: 0.3)",
+    )  # fmt: skip
     parser.add_argument("--insulate", action="store_true", help="keep the flow's gradient out of the backbone")
     parser.add_argument(
         "--precision", choices=get_args(Precision), default=_DEFAULT.precision,
@@ -126,6 +136,8 @@ def asked_config(args: argparse.Namespace) -> TrainingConfig:
         "precision": args.precision,
         "stats": args.stats,
         "lora_targets": args.lora_targets,
+        "train_delays": args.train_delays,
+        "delay_probability": args.delay_probability,
     }
     if args.freeze is not None:
         parts = tuple(part for part in args.freeze.split(",") if part)

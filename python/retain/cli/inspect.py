@@ -187,6 +187,7 @@ def _checkpoint(path: Path, *, as_json: bool, allow_pickle: bool) -> int:
         *(("tied, stored twice", _twice(tie)) for tie in found.stored_twice),
         ("beside the weights", ", ".join(found.sidecars) or "nothing"),
         *([] if positions is None else [("vision positions", _POSITIONS[positions])]),
+        ("committed rows", "not said" if found.max_trained_delay is None else f"up to {found.max_trained_delay}"),
         ("merged from", found.merged_from or "not merged by retain"),
         *(("note", note) for note in found.notes),
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from retain.errors import EvaluationError
 from retain.merge.into import into
 from retain.policy import Policy, load_policy, resolve
+from retain.policy.trained_delay import set_trained_delay
 
 COMPONENTS = ("vision", "language", "action")
 """The first part of every tensor's name in `compact`."""
@@ -47,5 +48,7 @@ def interpolate(base: str | Path, finetuned: str | Path, alpha: Alpha) -> Policy
     """
     values = per_component(alpha)
     policy = load_policy(base)
-    into(policy, resolve(base), resolve(finetuned), values, threads=1)
+    figures = into(policy, resolve(base), resolve(finetuned), values, threads=1)
+    if figures.max_trained_delay is not None:
+        set_trained_delay(policy, figures.max_trained_delay)
     return policy

@@ -37,6 +37,11 @@ class TrainingConfig:
             (see `retain.finetune.adapters`).
         lora_alpha: The adapters' scale times their rank: W + (lora_alpha / lora_rank) B A.
         stats: Whose normalization the result has. `base` keeps the two mergeable; `data` measures the demonstrations.
+        train_delays: Committed rows that the result learns to go on from: of each chunk in training, the first d ~
+            U{0 .. train_delays} are given clean and carry no loss (training-time real-time chunking, arXiv 2512.05964).
+            0 is the family's plain loss; None is as many as the base was trained for, so that nothing is unlearnt.
+        delay_probability: Share of the chunks for which a d is drawn; None is the family's: 1, as in the paper and in
+            LeRobot, and `CompactConfig.delay_probability` for compact.
         keep_every: Steps between copies of the policy that are kept beside the result; 0 keeps none.
         seed: Decides every batch and every noise.
         save_every: Steps between saves of the state that --resume continues from.
@@ -60,6 +65,8 @@ class TrainingConfig:
     lora_alpha: float = 16.0
     lora_targets: str | None = None
     stats: Statistics = "base"
+    train_delays: int | None = None
+    delay_probability: float | None = None
     keep_every: int = 0
     seed: int = 0
     save_every: int = 250
@@ -86,6 +93,13 @@ class TrainingConfig:
         for name, known in (("precision", get_args(Precision)), ("stats", get_args(Statistics))):
             if getattr(self, name) not in known:
                 raise TrainingError(f"{name} is {getattr(self, name)}, expected {' or '.join(known)}")
+        if self.train_delays is not None and self.train_delays < 0:
+            raise TrainingError(f"train_delays is {self.train_delays}, expected 0 or more")
+        if self.delay_probability is not None and not 0 < self.delay_probability <= 1:
+            raise TrainingError(
+                f"delay_probability is {self.delay_probability}, expected more than 0 and at most 1; without committed"
+                " rows it is --train-delays 0"
+            )
         if self.batch_size % self.accumulate:
             raise TrainingError(
                 f"a batch of {self.batch_size} cannot be computed in {self.accumulate} equal turns; change --batch-size"

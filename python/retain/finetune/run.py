@@ -19,6 +19,7 @@ from retain.errors import TrainingError
 from retain.finetune.batches import BatchSampler
 from retain.finetune.cameras import adopt_picture_sizes
 from retain.finetune.configuration import TrainingConfig
+from retain.finetune.delays import adopt_delays, trained_delay
 from retain.finetune.equipment import Equipment
 from retain.finetune.journal import LOG, StepLog
 from retain.finetune.mixture import CoData, open_mixture
@@ -28,7 +29,9 @@ from retain.finetune.scratch import scratch_policy
 from retain.finetune.statistics import adopt_statistics, statistics_warnings
 from retain.finetune.trainer import train
 from retain.policy.compact.configuration import CompactConfig
+from retain.policy.configuration_file import read_configuration
 from retain.policy.directory import load_policy, save_policy
+from retain.policy.locate import resolve
 
 if TYPE_CHECKING:
     from retain.data import Dataset
@@ -98,6 +101,8 @@ def run_training(
             f"a batch of {config.batch_size} cannot be dealt evenly to {processes.count} processes of"
             f" {config.accumulate} turns; change --batch-size"
         )
+    if start.base is not None:
+        trained_delay(read_configuration(resolve(start.base))[0], config)  # a mistake costs nothing yet
     if processes.rank:
         say = warn = on_step = _nothing
     else:
@@ -132,6 +137,8 @@ def _claimed(
         policy = load_policy(start.base)
         for sentence in adopt_picture_sizes(policy, start.data, start.renames):
             say(sentence)
+    for sentence in adopt_delays(policy, config):
+        say(sentence)
     mixture = open_mixture(start.data, start.co_data, policy, equipment, start.renames)
     if start.base is not None and config.stats == "data":
         adopt_statistics(policy, [source.frames for source in mixture.sources])

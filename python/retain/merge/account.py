@@ -15,10 +15,14 @@ from retain.merge.stream import Streamed
 
 @dataclass(frozen=True)
 class Figures:
-    """The measurements of one variant, put together: components and their layers."""
+    """The measurements of one variant, put together: components and their layers.
+
+    `max_trained_delay` is no measurement: how many committed rows it may be given, see `retain.merge.committed_rows`.
+    """
 
     components: Mapping[str, ComponentReport]
     layers: Mapping[str, tuple[LayerReport, ...]]
+    max_trained_delay: int | None
 
 
 def figures(plan: MergePlan, streamed: Streamed, variant: int) -> Figures:
@@ -56,6 +60,7 @@ def figures(plan: MergePlan, streamed: Streamed, variant: int) -> Figures:
             for name, found in layers.items()
             if found
         },
+        plan.committed[variant].output,
     )
 
 
@@ -116,6 +121,7 @@ def _report(
             "from": "base" if end == 0 else "finetuned",
             "files": [str(file) for file in plan.sidecars.sidecars],
         },
+        max_trained_delay=plan.committed[variant].to_json(),
         differing_settings=tuple(
             dict.fromkeys(key for each in plan.finetuned for key in differing_settings(plan.base, each))
         ),

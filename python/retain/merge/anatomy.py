@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from retain.checkpoint import Checkpoint, TensorInfo, open_checkpoint, read_statistics
+from retain.checkpoint import Checkpoint, TensorInfo, open_checkpoint, read_statistics, read_trained_delay
 from retain.checkpoint.statistics import STATISTICS_BUFFER, feature_sizes
 from retain.merge.depth import depths
 from retain.merge.families import Family, detect_family
@@ -71,6 +71,7 @@ class Anatomy:
         sidecars: The files beside the weights.
         notes: What was decided while opening it.
         merged_from: The merge that made it in words, or None.
+        max_trained_delay: Committed rows that it was trained to go on from; None where its files do not say.
     """
 
     path: str
@@ -88,6 +89,7 @@ class Anatomy:
     sidecars: tuple[str, ...]
     notes: tuple[str, ...]
     merged_from: str | None
+    max_trained_delay: int | None
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; `kind` is "policy" and the layout is under `layout`."""
@@ -133,6 +135,7 @@ def dissect(path: Path, *, allow_pickle: bool = False) -> Anatomy:
         sidecars=tuple(str(file) for file in checkpoint.sidecars),
         notes=checkpoint.notes,
         merged_from=_merged_from(checkpoint),
+        max_trained_delay=read_trained_delay(checkpoint),
     )
 
 

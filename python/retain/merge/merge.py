@@ -142,8 +142,9 @@ def execute_all(
             # The first checks that all fit.
             for place, left in zip(places, range(len(places), 0, -1), strict=True)
         ]
-        for partial in partials:
+        for partial, committed in zip(partials, plan.committed, strict=True):
             copy_sidecars(plan.sidecars.directory, plan.sidecars.sidecars, partial)
+            committed.write(partial)
             if plan.index is not None:
                 (partial / plan.index[0]).write_bytes(plan.index[1])
         started = time.perf_counter()

@@ -10,6 +10,7 @@ from retain.checkpoint.safetensors_header import DTYPE_BYTES
 from retain.errors import MergeError
 from retain.merge.agreement import check_agreement
 from retain.merge.alpha_map import AlphaMap
+from retain.merge.committed_rows import CommittedRows, committed_rows, committed_rows_warnings
 from retain.merge.compare import FLOATS, INTEGERS, Pairing, check_equal_where_copied, pair_up
 from retain.merge.depth import Depth, Depths, depths
 from retain.merge.families import detect_family
@@ -76,6 +77,7 @@ class MergePlan:
         index: The shard index of an output as (name, text), where it has one.
         sidecars: The end whose configuration, processors and tokenizer go with the output.
         user_components: Components that the user defined, name → regular expression.
+        committed: How many committed rows an output may be given, by variant.
         warnings: What the user should know before the merge, one sentence each.
     """
 
@@ -91,6 +93,7 @@ class MergePlan:
     index: tuple[str, bytes] | None
     sidecars: Checkpoint
     user_components: Mapping[str, str]
+    committed: tuple[CommittedRows, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -168,6 +171,7 @@ def make_plan(
     overrides.check_used()
     planned.sort(key=lambda unit: (unit.file, unit.offset))
     sidecars = _sidecars(base, finetuned, normalization)
+    committed = committed_rows((base, *finetuned), planned, recipes, pairing.kept)
     return MergePlan(
         base=base,
         finetuned=tuple(finetuned),
@@ -181,7 +185,11 @@ def make_plan(
         index=plan_index(layout.index, sum(unit.nbytes for unit in planned)),
         sidecars=sidecars,
         user_components={name: pattern.pattern for name, pattern in patterns.items()},
-        warnings=tuple(plan_warnings(base, finetuned, recipe, partition, alphas, pairing, normalization, running)),
+        committed=committed,
+        warnings=(
+            *plan_warnings(base, finetuned, recipe, partition, alphas, pairing, normalization, running),
+            *committed_rows_warnings((base, *finetuned), committed),
+        ),
     )
 
 

@@ -42,6 +42,8 @@ class MergeReport:
         kept: Tensors taken from one end because another lacks them or has them differently.
         dropped: Tensors of the other ends that the output does not have.
         sidecars: Which end's configuration and processors were copied, and which files they are.
+        max_trained_delay: Committed rows that the result may be given (`output`) and that the ends were trained for
+            (`ends`, the base first); None where no file says anything.
         differing_settings: Keys of config.json that differ between the ends.
         notes: What was noticed while opening the ends.
         warnings: One sentence each.
@@ -65,6 +67,7 @@ class MergeReport:
     kept: tuple[str, ...]
     dropped: tuple[str, ...]
     sidecars: Mapping[str, Any]
+    max_trained_delay: Mapping[str, Any]
     differing_settings: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]

@@ -133,7 +133,9 @@ def _check_files(plan: MergePlan, directory: Path) -> list[str]:
         place = directory / sidecar
         if not place.is_file():
             problems.append(f"{sidecar} is missing; {plan.sidecars.path} has it")
-        elif place.read_bytes() != (plan.sidecars.directory / sidecar).read_bytes():
+        elif place.read_bytes() != plan.committed[0].restate(
+            str(sidecar), (plan.sidecars.directory / sidecar).read_bytes()
+        ):
             problems.append(f"{sidecar} differs from the one in {plan.sidecars.path}")
     return problems
 

@@ -65,6 +65,8 @@ class Policy(nn.Module, ABC):
         spec: What it sees and says.
         sidecars: Files, by name, that belong to it in another's format; written beside its weights as they are.
         image_statistics: By camera role, how its preprocessor normalizes pictures in [0, 1]; most families do none.
+        delay_probability: Share of the chunks for which `loss` draws a number of committed rows, d ~ U{0 ..
+            `spec.max_trained_delay`}. 1 is what training-time real-time chunking (arXiv 2512.05964) and LeRobot do.
 
     Args:
         spec: What it sees and says.
@@ -80,6 +82,7 @@ class Policy(nn.Module, ABC):
         self._tokenizer = tokenizer
         self.sidecars: Mapping[str, bytes] = {}
         self.image_statistics: Mapping[str, Normalized] = {}
+        self.delay_probability = 1.0
 
     @abstractmethod
     def prefix(self, images: list[Tensor], tokens: Tensor, mask: Tensor, state: Tensor) -> dict[str, Tensor]:
@@ -197,19 +200,24 @@ class Policy(nn.Module, ABC):
         chunk = self.draw(context, batch, noise)
         return spec.decode_actions(chunk.cpu().numpy()[..., : len(spec.action)], np.asarray(state, np.float32))
 
-    def draw(self, context: Context, batch: int, noise: FloatArray | None = None) -> Tensor:
+    def draw(
+        self, context: Context, batch: int, noise: FloatArray | None = None, committed: FloatArray | None = None
+    ) -> Tensor:
         """From a prefix to a normalized chunk: Euler steps x <- x + v(x, t = i / steps) / steps, or what was regressed.
 
         Args:
             context: What `prefix` returned.
             batch: B.
             noise: float32 (B, H, W), where a flow starts.
+            committed: float32 (B, d, W), d < H, the rows that are being executed already, normalized, 0 in the columns
+                beyond the channels. They are given at t = 1 in every step, and the chunk begins with them
+                (arXiv 2512.05964). What comes of more than `spec.max_trained_delay` rows, training has not taught.
 
         Returns:
             float32 (B, H, W), padding included.
 
         Raises:
-            PolicyError: The noise is missing or has another shape.
+            PolicyError: The noise or the committed rows have another shape, or the noise is missing.
         """
         if self.spec.flow is None:
             return context["chunk"]
@@ -217,10 +225,20 @@ class Policy(nn.Module, ABC):
         if noise is None or noise.shape != shape:
             found = "nothing" if noise is None else list(noise.shape)
             raise PolicyError(f"noise has shape {found}, expected {list(shape)}")
+        given = np.empty((batch, 0, shape[2]), np.float32) if committed is None else committed
+        if given.ndim != len(shape) or given.shape[::2] != shape[::2] or given.shape[1] >= shape[1]:
+            raise PolicyError(
+                f"committed rows have shape {list(given.shape)}, expected [{batch}, fewer than {shape[1]}, {shape[2]}]"
+            )
+        rows = given.shape[1]
+        clean = torch.from_numpy(np.array(given, np.float32)).to(self.device)
         x = torch.from_numpy(np.array(noise, np.float32)).to(self.device)
+        x[:, :rows] = clean
         for index in range(steps):
             t = torch.full(shape[:2], index / steps, device=self.device)
+            t[:, :rows] = 1.0
             x = x + self.step(x, t, context) / steps
+            x[:, :rows] = clean
         return x
 
     def _check_observation(self, images: Mapping[str, npt.NDArray[np.uint8]], state: FloatArray, batch: int) -> None:

@@ -108,6 +108,11 @@ class PolicySpec:
             raise PolicyError(f"n_action_steps is {self.n_action_steps}, expected 1 to the horizon {self.horizon}")
         if not 0 <= self.max_trained_delay < self.horizon:
             raise PolicyError(f"max_trained_delay is {self.max_trained_delay}, expected 0 to {self.horizon - 1}")
+        if self.flow is None and self.max_trained_delay:
+            raise PolicyError(
+                f"max_trained_delay is {self.max_trained_delay}, expected 0: {self.family} regresses its chunk, and"
+                " only a flow can be given rows to go on from"
+            )
         if self.action_width < len(self.action):
             raise PolicyError(f"{len(self.action)} action channels do not fit into a flow of width {self.action_width}")
         if self.flow is not None and self.flow.steps < 1:

@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 from retain.evaluate.interpolate import COMPONENTS, interpolate  # noqa: E402
 from retain.merge import merge  # noqa: E402
 from retain.policy import load_policy, save_policy  # noqa: E402
+from retain.policy.trained_delay import set_trained_delay  # noqa: E402
 from safetensors.numpy import load_file, save_file  # noqa: E402
 
 from .conftest import tiny_policy  # noqa: E402
@@ -33,6 +34,14 @@ def test_components_are_moved_one_by_one(policy_directory, finetuned_directory):
     for name, tensor in mixed.items():
         assert np.array_equal(tensor, (finetuned if name.startswith("language.") else base)[name])
     assert {name.partition(".")[0] for name in mixed} == set(COMPONENTS)
+
+
+def test_it_may_be_given_the_committed_rows_that_both_ends_learnt(policy_directory, finetuned_directory, tmp_path):
+    none = load_policy(finetuned_directory)
+    set_trained_delay(none, 0)
+    save_policy(none, tmp_path / "none")
+    for end, alpha, rows in ((finetuned_directory, 0.5, 2), ("none", 0.5, 0), ("none", 0.0, 2), ("none", 1.0, 0)):
+        assert interpolate(policy_directory, tmp_path / end, alpha).spec.max_trained_delay == rows
 
 
 @pytest.mark.parametrize(("alpha", "sentence"), [(1.2, "α of vision is 1.2"), ({"arm": 0.5}, "no component 'arm'")])

@@ -12,6 +12,7 @@ from retain.policy import ActionChannel, Affine, FlowSpec
     [
         ({"n_action_steps": 9}, "n_action_steps is 9"),
         ({"max_trained_delay": 8}, "max_trained_delay is 8"),
+        ({"flow": None}, "max_trained_delay is 3, expected 0: compact regresses its chunk"),
         ({"dt_s": 0.0}, "dt_s"),
         ({"flow": FlowSpec(steps=0)}, "the flow has 0 steps"),
         ({"action": (ActionChannel("wrist", "rad", "delta", "linear"),) * 3}, "not unique"),

@@ -42,6 +42,7 @@ class CompactPolicy(Policy):
                 f"the tokenizer has {tokenizer.get_vocab_size()} tokens, the network {config.vocabulary} word vectors"
             )
         self.config = config
+        self.delay_probability = config.delay_probability
         self.vision = VisionEncoder(config, len(spec.cameras), spec.max_tokens)
         self.language = LanguageModel(config, spec.max_tokens)
         self.action = ActionExpert(config, len(spec.state), len(spec.action), spec.horizon)
@@ -98,7 +99,7 @@ class CompactPolicy(Policy):
         # Squared: a chunk's rows say so much about each other that for larger t the answer can be read off x itself;
         # only near the noise is there a need to look and to listen.
         t = torch.rand(count, 1, generator=generator).square().to(actions).expand(count, horizon)
-        delayed = torch.rand(count, 1, generator=generator) < self.config.delay_probability
+        delayed = torch.rand(count, 1, generator=generator) < self.delay_probability
         delay = torch.randint(0, self.spec.max_trained_delay + 1, (count, 1), generator=generator) * delayed
         committed = (torch.arange(horizon) < delay).to(actions.device)
         t = torch.where(committed, torch.ones_like(t), t)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retain.checkpoint import atomic_directory, copy_file, copy_sidecars, open_checkpoint, read_json_object
+from retain.checkpoint.trained_delay import LEROBOTS
 from retain.errors import CheckpointError, PolicyError
 from retain.policy.lerobot.description import ActionName, Description, StateName
 from retain.policy.lerobot.document import ACTION, STATE, check_statistics, is_lerobot, read_spec, size_of
@@ -59,7 +60,7 @@ def adopt(
     like: Path | None = None,
     hold: Sequence[str] = (),
     tokenizer: Path | None = None,
-    max_trained_delay: int = 0,
+    max_trained_delay: int | None = None,
     positions: VisionPositions | None = None,
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
@@ -77,7 +78,8 @@ def adopt(
             the weights is taken.
         hold: Patterns of switches, which take a row's value at once instead of moving to it.
         tokenizer: Its file, where it is not found by the name that the policy gives.
-        max_trained_delay: Rows, where it was trained to go on from a running chunk.
+        max_trained_delay: Rows, where it was trained to go on from a running chunk; None is what config.json says
+            (`rtc_training_max_delay` of a π0.5 that LeRobot trained so), else 0.
         positions: Which positions its vision tower was trained with (SmolVLA); None: as its files say, else plain.
         force: Replace an existing policy directory.
         progress: Told the number of bytes just copied.
@@ -138,7 +140,7 @@ def adopt_openpi(
     asset: str | None = None,
     hold: Sequence[str] = (),
     tokenizer: Path | None = None,
-    max_trained_delay: int = 0,
+    max_trained_delay: int | None = None,
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> PolicySpec:
@@ -178,7 +180,7 @@ def describe(
     naming: Naming,
     units: Sequence[tuple[str, str]],
     hold: Sequence[str],
-    max_trained_delay: int,
+    max_trained_delay: int | None,
 ) -> Description:
     """The contents of `retain.json`; `adopt` describes the arguments and errors."""
     for feature, names in ((STATE, naming.state), (ACTION, naming.action)):
@@ -206,7 +208,7 @@ def describe(
             )
             for name in naming.action
         ),
-        max_trained_delay=max_trained_delay,
+        max_trained_delay=document.get(LEROBOTS, 0) if max_trained_delay is None else max_trained_delay,
     )
 
 

@@ -40,7 +40,8 @@ class Description(_Part):
     state: tuple[StateName, ...]
     action: tuple[ActionName, ...]
     max_trained_delay: int = Field(default=0, ge=0)
-    """Rows of the running chunk that training has shown the policy; LeRobot's own training shows none."""
+    """Rows of the running chunk that training has shown the policy. LeRobot's own training shows none, but a π0.5's
+    that was told so."""
 
     @classmethod
     def read(cls, directory: Path) -> "Description":

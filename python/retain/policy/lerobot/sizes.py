@@ -13,7 +13,7 @@ VLM_FILE = "vlm_config.json"
 
 _NOT_SIZES = re.compile(
     r"optimizer_.*|scheduler_.*|compile_.*|freeze_.*|train_.*|device|use_amp|use_peft|push_to_hub|repo_id|private|tags"
-    r"|license|pretrained_path|load_vlm_weights|rtc_config|dtype|gradient_checkpointing|n_action_steps"
+    r"|license|pretrained_path|load_vlm_weights|rtc_config|rtc_training_max_delay|dtype|gradient_checkpointing|n_action_steps"
 )
 
 

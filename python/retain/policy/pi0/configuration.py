@@ -90,8 +90,6 @@ class Pi0Config:
         action_width: Columns of an action row, W (`max_action_dim`).
         min_period: Of flow time's fastest sine [flow time].
         max_period: Of its slowest [flow time].
-        delay_probability: Share of training chunks of which the first rows are given clean (training-time real-time
-            chunking, arXiv 2512.05964).
     """
 
     family: Family
@@ -104,7 +102,6 @@ class Pi0Config:
     action_width: int = 32
     min_period: float = 4e-3
     max_period: float = 4.0
-    delay_probability: float = 0.0
 
     def __post_init__(self) -> None:
         """Check that the sizes fit each other.
@@ -134,8 +131,6 @@ class Pi0Config:
             raise PolicyError(f"image_size is {self.image_size}, expected a multiple of the patch, {self.vision.patch}")
         if not 0 < self.min_period < self.max_period:
             raise PolicyError(f"periods from {self.min_period} to {self.max_period}, expected 0 < min < max")
-        if not 0 <= self.delay_probability <= 1:
-            raise PolicyError(f"delay_probability is {self.delay_probability}, expected 0 to 1")
 
     @property
     def patches(self) -> int:
@@ -158,7 +153,6 @@ class Pi0Config:
             "max_action_dim": self.action_width,
             "min_period": self.min_period,
             "max_period": self.max_period,
-            "delay_probability": self.delay_probability,
             **sizes,
         }
 
@@ -192,11 +186,9 @@ class Pi0Config:
             "language": _variant(document, "paligemma_variant", "gemma_2b"),
             "expert": _variant(document, "action_expert_variant", "gemma_300m"),
             "image_size": height,
-            # LeRobot draws a delay for every chunk once its maximum is positive.
-            "delay_probability": 1.0 if document.get("rtc_training_max_delay") else 0.0,
         }
         keys = {"state_width": "max_state_dim", "action_width": "max_action_dim"}
-        names = ("state_width", "action_width", "min_period", "max_period", "delay_probability", "vocabulary")
+        names = ("state_width", "action_width", "min_period", "max_period", "vocabulary")
         read |= {name: document[key] for name in names if (key := keys.get(name, name)) in document}
         try:
             read |= {name: build(**document[name]) for name, build in _STACKS.items() if name in document}

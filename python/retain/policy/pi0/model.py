@@ -54,7 +54,7 @@ class PiPolicy(Policy):
         self.model.set_recompute(enabled)
 
     def loss(self, batch: Batch, generator: torch.Generator | None = None, *, insulate: bool = False) -> Tensor:
-        """Flow matching, as in openpi; with the chance of `delay_probability`, rows that are already committed.
+        """Flow matching, as in openpi, plus committed rows where `spec` has some.
 
         Rows beyond their episode's end count, as in openpi and LeRobot: they say to stay where it ended.
 
@@ -68,7 +68,7 @@ class PiPolicy(Policy):
             batch.actions,
             self.config.action_width,
             max_delay=self.spec.max_trained_delay,
-            delay_probability=self.config.delay_probability,
+            delay_probability=self.delay_probability,
             generator=generator,
         )
         return flow_loss(self.step(sample.x, sample.t, context), sample)

@@ -35,8 +35,6 @@ class SmolVLAConfig:
             but the special tokens around them, where there are any, are seen.
         min_period: Shortest period of the time embedding [flow time].
         max_period: Longest [flow time].
-        delay_probability: Retain's: share of the chunks that training shows with committed rows; see
-            `retain.policy.vlm.flow_matching.draw_flow`.
         vlm: Configuration of the backbone, as `transformers` writes it; see `Backbone` for the one key of retain's.
         document: The other keys of LeRobot's `config.json`, kept for writing it again.
     """
@@ -53,7 +51,6 @@ class SmolVLAConfig:
     empty_cameras: int = 0
     min_period: float = 4e-3
     max_period: float = 4.0
-    delay_probability: float = 0.0
     vlm: Mapping[str, Any] = field(default_factory=lambda: SMOLVLM2_500M)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -73,8 +70,6 @@ class SmolVLAConfig:
                 raise PolicyError(f"{name} is {getattr(self, name)}, expected more than 0")
         if self.max_period <= self.min_period:
             raise PolicyError(f"max_period is {self.max_period}, expected more than min_period {self.min_period}")
-        if not 0 <= self.delay_probability <= 1:
-            raise PolicyError(f"delay_probability is {self.delay_probability}, expected 0 to 1")
 
     @property
     def image_size(self) -> int:
@@ -113,11 +108,9 @@ class SmolVLAConfig:
         return cls(**values, vlm=_backbone(document), document=rest)
 
     def to_lerobot(self) -> dict[str, Any]:
-        """LeRobot's keys, the backbone's configuration under `vlm_config`, retain's `delay_probability` where set."""
+        """LeRobot's keys, with the backbone's configuration under `vlm_config`."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         document, vlm = values.pop("document"), values.pop("vlm")
-        if not self.delay_probability:
-            del values["delay_probability"]
         values["resize_imgs_with_padding"] = list(self.resize_imgs_with_padding)
         return {**document, **values, VLM: vlm}
 

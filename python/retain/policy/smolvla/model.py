@@ -127,7 +127,7 @@ class SmolVLAPolicy(Policy):
         return velocity
 
     def loss(self, batch: Batch, generator: torch.Generator | None = None, *, insulate: bool = False) -> Tensor:
-        """LeRobot's flow matching, see `retain.policy.vlm.flow_matching`, plus committed rows if the config asks.
+        """LeRobot's flow matching, see `retain.policy.vlm.flow_matching`, plus committed rows where `spec` has some.
 
         Args:
             batch: What to learn from.
@@ -141,7 +141,7 @@ class SmolVLAPolicy(Policy):
             self.config.max_action_dim,
             is_pad=batch.is_pad,
             max_delay=self.spec.max_trained_delay,
-            delay_probability=self.config.delay_probability,
+            delay_probability=self.delay_probability,
             generator=generator,
         )
         return flow_loss(self.step(sample.x, sample.t, context), sample)

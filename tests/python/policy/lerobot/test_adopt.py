@@ -95,6 +95,19 @@ def test_relative_actions_are_lerobots_own(smolvla_files: Path, tokenizer: Path,
     assert [channel.mode for channel in spec.action] == ["delta", "delta", "absolute"]
 
 
+def test_committed_rows_that_lerobot_trained_are_taken_over(
+    smolvla_files: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    """Its key for a π0.5, after 0.6.1; what is given goes before it."""
+    path = smolvla_files / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rtc_training_max_delay": 5}))
+    for name, given, expected in (("own", None, 5), ("given", 3, 3)):
+        spec = adopt(smolvla_files, tmp_path / name, NAMING, UNITS, tokenizer=tokenizer, max_trained_delay=given)
+        assert spec.max_trained_delay == expected
+        assert read_configuration(tmp_path / name)[0].max_trained_delay == expected
+        assert "rtc_training_max_delay" not in read_configuration(tmp_path / name)[1]
+
+
 def test_the_tokenizer_is_found_in_the_hugging_face_cache(
     smolvla_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

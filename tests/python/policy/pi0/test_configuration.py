@@ -34,8 +34,8 @@ def test_lerobots_document_gives_the_published_sizes():
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_what_a_policy_says_of_its_architecture_builds_it_again(family):
-    config = tiny.config(family, delay_probability=0.5)
-    document = json.loads(json.dumps(tiny.policy(family, delay_probability=0.5).architecture()))
+    config = tiny.config(family)
+    document = json.loads(json.dumps(tiny.policy(family).architecture()))
     assert Pi0Config.from_lerobot(document) == config
 
 
@@ -45,10 +45,6 @@ def test_a_published_network_says_its_sizes_in_lerobots_keys_alone(family):
     assert (document["paligemma_variant"], document["action_expert_variant"]) == ("gemma_2b", "gemma_300m")
     assert not {"language", "expert", "vision", "vocabulary"} & document.keys()
     assert Pi0Config.from_lerobot(document) == Pi0Config(family)
-
-
-def test_lerobots_training_time_delays_are_taken_over():
-    assert Pi0Config.from_lerobot({**LEROBOT, "type": "pi05", "rtc_training_max_delay": 6}).delay_probability == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ def batch_of(policy):
 
 
 def with_delays(family):
-    return tiny.policy(family, delay_probability=1.0)
+    policy = tiny.policy(family)
+    policy.spec = replace(policy.spec, max_trained_delay=3)
+    return policy
 
 
 def test_a_gradient_reaches_every_tensor_that_an_action_depends_on_and_no_other(policy):

@@ -49,7 +49,7 @@ def spec(family, cameras=(("front", 40, 56), ("wrist", 28, 28))):
         n_action_steps=4,
         max_tokens=16,
         flow=FlowSpec(steps=4, width=8),
-        max_trained_delay=3,
+        max_trained_delay=0,
         opening=OPENING if family == "pi05" else "",
         suffix=STATE if family == "pi05" else "\n",
         normalization=Normalization(Affine((0.1, 0.2, 0.5), (1.0, 2.0, 0.5)), Affine((0.0, 0.3), (0.25, 0.5))),
@@ -82,9 +82,13 @@ def randomize(module, seed=0):
 
 
 def policy(family, cameras=None, **sizes):
-    spec_ = spec(family) if cameras is None else spec(family, cameras)
-    made = {"pi0": Pi0Policy, "pi05": Pi05Policy}[family](
-        spec_, config(family, **sizes), gemma_like_tokenizer(spec_.max_tokens)
+    return policy_of(spec(family) if cameras is None else spec(family, cameras), **sizes)
+
+
+def policy_of(spec_, **sizes):
+    """Random weights for a spec of one's own."""
+    made = {"pi0": Pi0Policy, "pi05": Pi05Policy}[spec_.family](
+        spec_, config(spec_.family, **sizes), gemma_like_tokenizer(spec_.max_tokens)
     )
     randomize(made)
     return made.eval()

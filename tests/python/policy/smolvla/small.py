@@ -33,7 +33,7 @@ def small_spec() -> PolicySpec:
         n_action_steps=4,
         max_tokens=9,
         flow=FlowSpec(steps=3, width=10),
-        max_trained_delay=3,
+        max_trained_delay=0,
         normalization=Normalization(
             state=Affine((0.1, 0.2, 0.5), (1.0, 2.0, 0.5)),
             action=Affine((0.0, 0.1, 0.2, 0.5), (0.25, 0.2, 0.3, 0.5)),

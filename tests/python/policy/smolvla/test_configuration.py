@@ -47,7 +47,6 @@ sizes = st.fixed_dictionaries(
         "empty_cameras": st.integers(0, 3),
         "min_period": st.floats(1e-4, 1e-1),
         "max_period": st.floats(1, 10),
-        "delay_probability": st.floats(0, 1),
         "optimizer_lr": st.floats(0, 1),
     },
 )
@@ -81,7 +80,6 @@ def test_a_backbone_of_ones_own_goes_with_the_document():
         ({"max_state_dim": 0}, "max_state_dim is 0, expected more than 0"),
         ({"num_vlm_layers": True}, "num_vlm_layers is True, expected int"),
         ({"min_period": 5.0}, "max_period is 4.0, expected more than min_period 5.0"),
-        ({"delay_probability": 2.0}, "delay_probability is 2.0, expected 0 to 1"),
     ],
 )
 def test_what_is_impossible_or_not_implemented_is_refused(change, message):

@@ -144,12 +144,26 @@ def test_the_loss_is_lerobots_for_the_drawn_noise_and_time(policy, batch):
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_committed_rows_change_what_is_learnt(build, config, batch):
-    losses = []
-    for probability in (0.0, 1.0):
-        policy = build(dataclasses.replace(config, delay_probability=probability))
-        losses.append(policy.loss(batch, torch.Generator().manual_seed(0)).item())
-    assert losses[0] != losses[1]
+def test_committed_rows_are_clean_and_carry_no_loss(policy, batch, monkeypatch):
+    policy.spec = dataclasses.replace(policy.spec, max_trained_delay=3)
+    seen = {}
+
+    def step(x, t, context):
+        seen["x"], seen["t"] = x, t
+        seen["velocity"] = torch.zeros_like(x, requires_grad=True)
+        return seen["velocity"]
+
+    monkeypatch.setattr(policy, "step", step)
+    counts = []
+    for seed in range(20):
+        policy.loss(batch, torch.Generator().manual_seed(seed)).backward()
+        committed = seen["t"] == 1
+        counts += committed.sum(1).tolist()
+        assert (seen["velocity"].grad[committed] == 0).all()
+        assert (seen["velocity"].grad[~committed] != 0).all()
+        torch.testing.assert_close(seen["x"][committed][:, :4], batch.actions[committed])
+        assert (seen["x"][committed][:, 4:] == 0).all()
+    assert set(counts) == {0, 1, 2, 3}
 
 
 def test_rows_beyond_the_episode_teach_nothing(policy, batch):
