@@ -91,16 +91,26 @@ def copy_sidecars(source: Path, files: Iterable[Path], target: Path) -> None:
         for file in files:
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / file, target / file)
-            if file == Path("config.json"):
-                _settle(target / file)
+            before = (target / file).read_bytes() if file == Path("config.json") else b""
+            if (settled := as_copied(file, before)) != before:
+                (target / file).write_bytes(settled)
     except OSError as error:
         raise CheckpointError(f"cannot copy the files beside {source}'s weights to {target}: {error}") from error
 
 
-def _settle(config: Path) -> None:
+def as_copied(file: Path, content: bytes) -> bytes:
+    """What `copy_sidecars` leaves of a file.
+
+    Args:
+        file: Its path relative to the policy directory.
+        content: What is in it there.
+    """
+    if file != Path("config.json"):
+        return content
     try:
-        settings = json.loads(config.read_bytes())
+        settings = json.loads(content)
     except ValueError:
-        return  # whatever it is, it stays what it was
+        return content  # whatever it is, it stays what it was
     if isinstance(settings, dict) and settings.get("use_peft") is True:
-        config.write_text(json.dumps({**settings, "use_peft": False}, indent=4), encoding="utf-8")
+        return json.dumps({**settings, "use_peft": False}, indent=4).encode()
+    return content

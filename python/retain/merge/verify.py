@@ -7,6 +7,7 @@ from typing import Any
 
 from retain._core import merge as core
 from retain.checkpoint import sha256_files
+from retain.checkpoint.sidecars import as_copied
 from retain.errors import CheckpointError, MergeError
 from retain.merge.merge import prepare
 from retain.merge.not_finite import finite_problem
@@ -134,7 +135,7 @@ def _check_files(plan: MergePlan, directory: Path) -> list[str]:
         if not place.is_file():
             problems.append(f"{sidecar} is missing; {plan.sidecars.path} has it")
         elif place.read_bytes() != plan.committed[0].restate(
-            str(sidecar), (plan.sidecars.directory / sidecar).read_bytes()
+            str(sidecar), as_copied(sidecar, (plan.sidecars.directory / sidecar).read_bytes())
         ):
             problems.append(f"{sidecar} differs from the one in {plan.sidecars.path}")
     return problems

@@ -46,6 +46,14 @@ def test_an_adapter_merge_verifies(tmp_path: Path) -> None:
     assert verify(tmp_path / "merged").problems == ()
 
 
+def test_a_configuration_that_the_copy_settles_verifies(tmp_path: Path) -> None:
+    base = write_policy(tmp_path / "base", weights())
+    tuned = write_policy(tmp_path / "finetuned", weights(1), config={"use_peft": True})
+    merge(base, tuned, tmp_path / "merged", 0.4)
+    assert json.loads((tmp_path / "merged/config.json").read_text())["use_peft"] is False
+    assert verify(tmp_path / "merged").problems == ()
+
+
 def test_one_changed_bit_is_found_and_named(tmp_path: Path) -> None:
     base, tuned = write_pair(tmp_path)
     for hashing, sentence in ((True, "its SHA-256 is not the report's"), (False, r"1 tensors are not what this merge")):
