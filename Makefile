@@ -32,21 +32,25 @@ $(VENV)/packages.stamp: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/extension.stamp: $(VENV)/packages.stamp $(CXX_SOURCES)
-	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[train,export,sim,viz,flight,live,lora,multi,tensorboard,ray,sweep,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -C build-dir=build/extension \
+		-C cmake.define.RETAIN_TESTS=OFF -C cmake.define.RETAIN_EXAMPLES=OFF \
+		-e '.[train,export,sim,viz,flight,live,lora,multi,tensorboard,ray,sweep,dev]'
 	@touch $@
 
-CONFIGURE = $(BIN)/cmake -S . -G Ninja -DRETAIN_PYTHON=OFF -DRETAIN_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
-
+# In the tree of the extension: what the tests link is what Python loads, and is compiled once.
 test-cpp: set-up
-	$(CONFIGURE) -B build/tests
-	$(BIN)/cmake --build build/tests
-	$(BIN)/ctest --test-dir build/tests --output-on-failure
+	$(BIN)/cmake -S . -B build/extension -DRETAIN_TESTS=ON -DRETAIN_EXAMPLES=ON
+	$(BIN)/cmake --build build/extension
+	$(BIN)/ctest --test-dir build/extension --output-on-failure
+
+CONFIGURE_SANITIZED = $(BIN)/cmake -S . -G Ninja -DRETAIN_PYTHON=OFF -DRETAIN_TESTS=ON \
+	-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1
 
 test-sanitize: set-up
-	$(CONFIGURE) -B build/asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETAIN_SANITIZE=address,undefined
+	$(CONFIGURE_SANITIZED) -B build/asan -DRETAIN_SANITIZE=address,undefined
 	$(BIN)/cmake --build build/asan
 	$(BIN)/ctest --test-dir build/asan --output-on-failure
-	$(CONFIGURE) -B build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETAIN_SANITIZE=thread
+	$(CONFIGURE_SANITIZED) -B build/tsan -DRETAIN_SANITIZE=thread
 	$(BIN)/cmake --build build/tsan
 	$(BIN)/ctest --test-dir build/tsan --output-on-failure
 
