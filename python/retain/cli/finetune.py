@@ -68,14 +68,16 @@ def run(args: argparse.Namespace) -> int:
             f"found {len(args.co_data)} --co-data and {len(args.co_ratio)} --co-ratio; give one ratio for each dataset"
         )
     config, equipment, renames = asked_config(args), asked_equipment(args), Renames.parse(args.rename)
-    require("torch", extra="train")
     from retain.data import Dataset
+
+    # Before torch is imported, which takes seconds: a wrong path is told at once.
+    data, mixed_in = Dataset(args.data), [Dataset(path) for path in args.co_data]
+    require("torch", extra="train")
     from retain.finetune.mixture import CoData
     from retain.finetune.run import Start, run_training
 
-    mixed = zip(args.co_data, args.co_ratio, strict=True)
-    co_data = tuple(CoData(Dataset(path), ratio) for path, ratio in mixed)
-    start = Start(args.policy, Dataset(args.data), co_data, renames, args.preset)
+    co_data = tuple(CoData(dataset, ratio) for dataset, ratio in zip(mixed_in, args.co_ratio, strict=True))
+    start = Start(args.policy, data, co_data, renames, args.preset)
     last: list[StepLog] = []
     with console.progress("training", config.steps) as advance:
 

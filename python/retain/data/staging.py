@@ -5,7 +5,27 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+from retain.errors import DatasetError
+
+
+@contextlib.contextmanager
+def told_of_the_disk(path: Path) -> Iterator[None]:
+    """A disk that is full or fails, in one sentence.
+
+    Args:
+        path: What was to be written.
+
+    Raises:
+        DatasetError: An OSError was raised inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise DatasetError(f"{path} cannot be written: {reason}; free some space or choose another place") from error
 
 
 class Staging:

@@ -1,5 +1,6 @@
 """Writes a LeRobotDataset v3.0. Until close() the dataset does not exist; a writer that is killed leaves none."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from retain.data import layout, pictures, tables
 from retain.data.features import BOOKKEEPING, Feature, check_frames, check_writable, parse_feature
-from retain.data.staging import Staging
+from retain.data.staging import Staging, told_of_the_disk
 from retain.data.statistics import Accumulator, Statistics, as_json
 from retain.data.video import VideoTrack, choose_encoder
 from retain.errors import DatasetError, require
@@ -96,8 +97,12 @@ class DatasetWriter:
 
         Raises:
             DatasetError: A feature is missing, unknown, of the wrong shape or length, or not finite. The dataset is
-                as it was before the call.
+                as it was before the call. Or the disk is full.
         """
+        with told_of_the_disk(self.path):
+            return self._add(task, frames)
+
+    def _add(self, task: str, frames: Mapping[str, Any]) -> int:
         if not task.strip():
             raise DatasetError("an episode needs its task in words, such as 'lift the red block'")
         if set(frames) != set(self.features):
@@ -126,28 +131,30 @@ class DatasetWriter:
         """Finish all files and rename the dataset into place.
 
         Raises:
-            DatasetError: There are no episodes, or the path came into being meanwhile.
+            DatasetError: There are no episodes, the path came into being meanwhile, or the disk is full.
         """
         if not self._episodes:
             self.discard()
             raise DatasetError(f"{self.path} would be a dataset without episodes; nothing was written")
-        try:
-            self._close_data_file()
-            for video in self._videos.values():
-                video.close()
-            self._write_meta({name: accumulator.total() for name, accumulator in self._accumulators.items()})
-            self._refuse_existing()
-        except BaseException:
-            self.discard()
-            raise
-        self._staging.commit()
+        with told_of_the_disk(self.path):
+            try:
+                self._close_data_file()
+                for video in self._videos.values():
+                    video.close()
+                self._write_meta({name: accumulator.total() for name, accumulator in self._accumulators.items()})
+                self._refuse_existing()
+            except BaseException:
+                self.discard()
+                raise
+            self._staging.commit()
 
     def discard(self) -> None:
         """Throw away everything written so far."""
-        if self._data_file is not None:
-            self._data_file.close()
-        for video in self._videos.values():
-            video.close()
+        with contextlib.suppress(OSError):  # a full disk, on which what is thrown away cannot be finished either
+            if self._data_file is not None:
+                self._data_file.close()
+            for video in self._videos.values():
+                video.close()
         self._staging.discard()
 
     def __enter__(self) -> "DatasetWriter":

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -41,6 +42,23 @@ def test_an_exception_while_recording_leaves_nothing(tmp_path):
 
     with pytest.raises(RuntimeError, match="robot"):
         record()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", ["image", "video"])
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, dtype):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def record():
+        with DatasetWriter(tmp_path / "set", fps=10, robot_type="toy", features=features(dtype)) as writer:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+            writer.add_episode("lift the cup", episode(40))
+
+    try:
+        with pytest.raises(DatasetError, match=r"set cannot be written: .*choose another place"):
+            record()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 

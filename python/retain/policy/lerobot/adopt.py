@@ -232,7 +232,7 @@ def _unit(name: str, units: Sequence[tuple[str, str]]) -> str:
     if not matching:
         raise PolicyError(
             f"in which unit is {name}? LeRobot does not say; give it, as in --unit '*=deg' --unit 'gripper*=percent'"
-            f" (one of {', '.join(UNITS)})"
+            f" (one of {', '.join(UNITS)}; range with --calibration for LeRobot's -100 to 100)"
         )
     return matching[-1]
 
