@@ -8,7 +8,7 @@ from retain._core import engine as engine_core
 from retain._core import runtime as core
 from retain.bundle import Bundle
 from retain.engine import open_engine
-from retain.errors import DeviceError
+from retain.errors import DeviceError, RetainError
 from retain.runtime.configuration import RunConfiguration
 from retain.runtime.fit import check_fit
 from retain.runtime.flight_record import FlightRecord
@@ -107,7 +107,15 @@ def run_bundle(
             robot=devices.profile.name,
             engine=engine.info.description,
         )
-    return run_loop(config, devices, engine, strategy=configuration.strategy, watch=watch, operator=operator)
+    return run_loop(
+        config,
+        devices,
+        engine,
+        strategy=configuration.strategy,
+        watch=watch,
+        operator=operator,
+        recording=recording,
+    )
 
 
 def run_loop(
@@ -118,6 +126,7 @@ def run_loop(
     strategy: str,
     watch: Watch | None = None,
     operator: Operator | None = None,
+    recording: Recording | None = None,
 ) -> Run:
     """Drive devices with an engine that fits them, until the run is over.
 
@@ -128,17 +137,21 @@ def run_loop(
         strategy: For the report.
         watch: As in `run_bundle`.
         operator: The same.
+        recording: What the configuration records into: a file of a run that never started is removed again, because it
+            would stand in the way of the next try.
 
     Raises:
         ConfigError: Configuration, devices and engine do not fit.
         DeviceError: The robot or a camera cannot be started; with what its own code raised, if it did.
         EngineError: The engine fails on its first run.
     """
-    loop = core.Loop(config, devices.robot, list(devices.cameras), engine)
     try:
+        loop = core.Loop(config, devices.robot, list(devices.cameras), engine)
         loop.start()
-    except DeviceError as error:
-        if trouble := devices.trouble():
+    except RetainError as error:
+        if recording is not None and recording.mode == "all":
+            recording.path.unlink(missing_ok=True)
+        if isinstance(error, DeviceError) and (trouble := devices.trouble()):
             raise DeviceError(f"{error}; {trouble}") from error
         raise
     success_s = _wait(loop, watch, operator)

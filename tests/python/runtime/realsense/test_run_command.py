@@ -95,12 +95,13 @@ def test_what_does_not_fit_is_refused_before_the_port_is_opened(
             "cannot read the calibration",
         ),
         ((bundle, *robot, *camera, "--answer-margin", "0"), "a margin of 0.0"),
-        ((bundle, *robot, *camera), "there is no serial port /dev/none"),
+        ((bundle, *robot, *camera, "--record", tmp_path / "run.mcap"), "there is no serial port /dev/none"),
     ]:
         done = retain_run(*arguments)
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert done.stderr.startswith("retain run: ")
         assert sentence in done.stderr
+    assert not (tmp_path / "run.mcap").exists()
 
 
 def test_interrupt_brings_the_servos_to_rest(
