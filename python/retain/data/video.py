@@ -167,7 +167,7 @@ def read_frames(
     if not path.is_file():
         raise DatasetError(f"{path} is missing; the dataset's info.json says it exists")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             decoder = container.decode(stream)
@@ -221,7 +221,7 @@ def examine(path: Path, fps: float, shape: Sequence[int], wanted: NDArray[np.int
     if not path.is_file():
         raise DatasetError(f"{path} is missing; the dataset's info.json says it exists")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             times = np.sort([float(p.pts * stream.time_base) for p in container.demux(stream) if p.pts is not None])
     except (av.error.FFmpegError, IndexError) as error:
