@@ -103,3 +103,14 @@ def test_overwriting_replaces_the_whole_dataset(tmp_path):
     assert Dataset(tmp_path / "set").num_frames == 4
     assert len(list((tmp_path / "set/data").rglob("*.parquet"))) == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["set"]
+
+
+def test_metadata_of_a_video_that_are_no_text_hide_no_picture(tmp_path):
+    write(tmp_path / "set", dtype="video")
+    before = Dataset(tmp_path / "set").images(CAMERA)
+    for video in (tmp_path / "set").rglob("*.mp4"):
+        content = video.read_bytes()
+        assert b"Lavf" in content  # the muxer's name
+        video.write_bytes(content.replace(b"Lavf", b"\x80avf"))
+    np.testing.assert_array_equal(Dataset(tmp_path / "set").images(CAMERA), before)
+    assert not [found for found in describe(Dataset(tmp_path / "set")).findings if found.severity == "broken"]
