@@ -54,8 +54,9 @@ test-sanitize: set-up
 	$(BIN)/cmake --build build/tsan
 	$(BIN)/ctest --test-dir build/tsan --output-on-failure
 
+# A core for each file of tests, in the order of the folders: the long ones of merge and study would else begin last.
 test-python: set-up
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: set-up
 	$(BIN)/ruff check .
