@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from machine import machine_facts
 from retain.bundle import WEIGHTS_FILE, Bundle
 from retain.cli import console
-from retain.engine import EnginePlayer
+from retain.engine import EnginePlayer, open_engine
 from retain.export.export import ExportReport, merge_export
 from retain.policy import Policy, load_policy
 from vla_pairs import FAMILIES, JOINTS, TASK, write_pair
@@ -39,16 +40,18 @@ def main() -> None:
     """Make two ends, go through the chain, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", choices=FAMILIES, default="smolvla")
+    parser.add_argument("--threads", type=int, default=2, help="of the engine and of PyTorch (default: 2)")
     parser.add_argument("--work", type=Path, help="directory for what is made and removed again (default: /tmp)")
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
-    machine = machine_facts()
+    machine = machine_facts(("onnxruntime", "onnx", "torch", "numpy"))
+    torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory(prefix="retain-whole-chain-", dir=args.work) as folder:
         directory = Path(folder)
         # In a process of its own, so that the peak below is the chain's.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             base, finetuned = pool.apply(write_pair, (args.policy, directory))
-        found = go_through(base, finetuned, directory)
+        found = go_through(base, finetuned, directory, args.threads)
     kept = json.loads(args.output.read_text(encoding="utf-8")) if args.output.exists() else {}
     kept[args.policy] = found | {"machine": machine}
     args.output.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
@@ -73,13 +76,14 @@ class Stopwatch:
         return result
 
 
-def go_through(base: Path, finetuned: Path, directory: Path) -> dict[str, Any]:
+def go_through(base: Path, finetuned: Path, directory: Path, threads: int) -> dict[str, Any]:
     """Take a pair through the chain.
 
     Args:
         base: A policy directory.
         finetuned: Another, finetuned from it.
         directory: Where bundles are made.
+        threads: Of the C++ engine.
 
     Returns:
         Seconds by stage, peak memory, errors.
@@ -91,7 +95,7 @@ def go_through(base: Path, finetuned: Path, directory: Path) -> dict[str, Any]:
         "merge-export --graph-from", lambda: merge_export(base, finetuned, ALPHAS[1], second, graph_from=first)
     )
     peak_export = _peak_gib()
-    chunk = _in_cpp(second, timed)
+    chunk = _in_cpp(second, threads, timed)
     gc.collect()
     policy, expected = _in_pytorch(second, timed)
     seconds = timed.seconds
@@ -100,6 +104,7 @@ def go_through(base: Path, finetuned: Path, directory: Path) -> dict[str, Any]:
         "weights_bytes": (second / WEIGHTS_FILE).stat().st_size,
         "graph_bytes": traced.graph_bytes,
         "alphas": list(ALPHAS),
+        "threads": threads,
         "seconds": seconds,
         "stages_s": {"merge-export": _rounded(traced), "merge-export --graph-from": _rounded(relinked)},
         "second_alpha_times_merge": round(seconds["merge-export --graph-from"] / relinked.seconds["merge"], 2),
@@ -110,10 +115,10 @@ def go_through(base: Path, finetuned: Path, directory: Path) -> dict[str, Any]:
     }
 
 
-def _in_cpp(path: Path, timed: Stopwatch) -> np.ndarray:
+def _in_cpp(path: Path, threads: int, timed: Stopwatch) -> np.ndarray:
     """A chunk [1, 50, 6] of the C++ engine, which is gone again afterwards."""
     bundle = timed("open, with SHA-256", lambda: Bundle.open(path))
-    player = timed("engine", lambda: EnginePlayer(bundle))
+    player = timed("engine", lambda: EnginePlayer(bundle, open_engine(bundle, threads=threads)))
     chunk = timed("chunk, first", lambda: player.predict_chunk(*_observation()))
     timed("chunk", lambda: player.predict_chunk(*_observation()))
     return chunk
