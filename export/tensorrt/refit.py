@@ -26,6 +26,16 @@ from .build import roles
 from .flavour import Flavour, Messages
 from .network import linked_weights
 
+_TYPES = {
+    TensorProto.FLOAT: "FLOAT",
+    TensorProto.BFLOAT16: "BF16",
+    TensorProto.FLOAT16: "HALF",
+    TensorProto.INT64: "INT64",
+    TensorProto.INT32: "INT32",
+    TensorProto.BOOL: "BOOL",
+}
+"""ONNX's element types under TensorRT's names."""
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -139,19 +149,17 @@ def set_weights(
 
 def _set(refitter: Any, weight_name: str, weight: Weight, flavour: Flavour, name: str, messages: Messages) -> None:
     trt = flavour.module
-    types = {
-        TensorProto.FLOAT: "FLOAT",
-        TensorProto.BFLOAT16: "BF16",
-        TensorProto.FLOAT16: "HALF",
-        TensorProto.INT64: "INT64",
-        TensorProto.INT32: "INT32",
-        TensorProto.BOOL: "BOOL",
-    }
-    weights = trt.Weights(getattr(trt.DataType, types[weight.data_type]), weight.address, weight.count)
+    element = TensorProto.DataType.Name(weight.data_type)
+    if weight.data_type not in _TYPES:
+        raise ExportError(
+            f"{name} wants {weight_name}, which is {element}; refitting hands over {', '.join(_TYPES.values())}:"
+            f" build the engines again, without --graph-from: --trt ({flavour})"
+        )
+    weights = trt.Weights(getattr(trt.DataType, _TYPES[weight.data_type]), weight.address, weight.count)
     if not refitter.set_named_weights(weight_name, weights):
         raise ExportError(
-            f"{name} does not take {weight_name} ({weight.count} elements of"
-            f" {TensorProto.DataType.Name(weight.data_type)}): {messages.take()}; build the engines again: --trt"
+            f"{name} does not take {weight_name} ({weight.count} elements of {element}):"
+            f" {messages.take()}; build the engines again: --trt"
         )
 
 

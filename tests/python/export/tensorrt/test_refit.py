@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import onnx
 import pytest
@@ -11,9 +12,10 @@ from retain.bundle.engine_plans import Sidecar, find_engines
 from retain.checkpoint import open_checkpoint
 from retain.errors import BundleError, ExportError
 from retain.export.export import export_policy, merge_export
+from retain.export.tensorrt.flavour import Messages
 from retain.export.tensorrt.make import make_engines
 from retain.export.tensorrt.network import linked_weights
-from retain.export.tensorrt.refit import refit_engines
+from retain.export.tensorrt.refit import Weight, refit_engines, set_weights
 
 from . import stand_in
 
@@ -123,6 +125,14 @@ def test_constants_that_were_folded_with_a_weight_come_from_the_graph(bundle_cop
     refit_engines(bundle / FOLDER, bundle, only_prefix, stand_in.orin(constant).flavour)
     with pytest.raises(ExportError, match=r"wants 1 weights that the graph does not have \(first: something else\)"):
         refit_engines(bundle / FOLDER, bundle, only_prefix, stand_in.orin("something else").flavour)
+
+
+def test_a_constant_of_a_type_that_tensorrt_does_not_have_is_named() -> None:
+    flavour = stand_in.orin().flavour
+    refitter = SimpleNamespace(get_all_weights=lambda: ["scale"])
+    scale = {"scale": Weight(onnx.TensorProto.DOUBLE, 0, 1)}
+    with pytest.raises(ExportError, match=r"prefix\.engine wants scale, which is DOUBLE; .*--trt"):
+        set_weights(refitter, scale, {}, flavour, "prefix.engine", Messages(flavour))
 
 
 def test_engines_that_keep_their_weights_are_refused(bundle_copy: Path) -> None:
