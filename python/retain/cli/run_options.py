@@ -44,8 +44,8 @@ def _add_robot(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     group.add_argument(
         "--camera", action="append", default=[], metavar="ROLE=SOURCE",
-        help="feetech: a camera of the policy, once for each: realsense:SERIAL, realsense (the only one connected) or"
-        " recording:FILE.db3",
+        help="feetech: a camera of the policy, once for each: realsense:SERIAL, realsense (the only one connected),"
+        " recording:FILE.db3 or a USB webcam, v4l2:/dev/video0",
     )  # fmt: skip
     group.add_argument(
         "--camera-mode", metavar="WxH[@FPS]",

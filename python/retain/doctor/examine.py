@@ -14,6 +14,7 @@ from retain.doctor.permissions import check_permissions
 from retain.doctor.serial_ports import check_serial_ports
 from retain.doctor.thermal import check_temperatures
 from retain.doctor.usb import check_cameras, check_usb
+from retain.doctor.webcams import check_webcams
 
 CHECKS: tuple[Callable[[Machine], list[Finding]], ...] = (
     check_kernel,
@@ -29,6 +30,7 @@ CHECKS: tuple[Callable[[Machine], list[Finding]], ...] = (
     check_temperatures,
     check_libraries,
     check_cameras,
+    check_webcams,
     check_usb,
     check_serial_ports,
     check_disk,

@@ -6,7 +6,14 @@ from retain.runtime.contract import check_camera, check_robot
 from retain.runtime.flight_record import FlightRecord
 from retain.runtime.loop import Answer, Devices, Operator, Run, Status, run_bundle
 from retain.runtime.profile import CameraProfile, ChannelProfile, RobotProfile
-from retain.runtime.python_devices import PythonCamera, PythonDevices, PythonRobot, open_python_devices
+from retain.runtime.python_devices import (
+    PythonCamera,
+    PythonCameras,
+    PythonDevices,
+    PythonRobot,
+    open_python_cameras,
+    open_python_devices,
+)
 from retain.runtime.recording import Recording
 from retain.runtime.report import RunReport
 from retain.runtime.script import run_script
@@ -22,6 +29,7 @@ __all__ = [
     "FlightRecord",
     "Operator",
     "PythonCamera",
+    "PythonCameras",
     "PythonDevices",
     "PythonRobot",
     "Realtime",
@@ -37,6 +45,7 @@ __all__ = [
     "check_camera",
     "check_communication",
     "check_robot",
+    "open_python_cameras",
     "open_python_devices",
     "run_bundle",
     "run_script",

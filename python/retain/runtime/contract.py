@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retain.errors import DeviceError
-from retain.runtime.python_devices import FUTURE_S, PythonCamera, PythonRobot
+from retain.runtime.driver_threads import FUTURE_S
+from retain.runtime.python_devices import PythonCamera, PythonRobot
 
 Reading = TypeVar("Reading")
 

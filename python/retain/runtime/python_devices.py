@@ -12,13 +12,12 @@ import numpy.typing as npt
 from retain._core import devices as core
 from retain.errors import DeviceError
 from retain.runtime.device_thread import DeviceThread, Failure
+from retain.runtime.driver_threads import CameraThread, RobotThread
 from retain.runtime.loop import Devices
 from retain.runtime.profile import CameraProfile, RobotProfile
 
 CLOSE_PATIENCE_S = 2.0
 """How long to wait for a driver to come back before it is left behind."""
-FUTURE_S = 0.05
-"""A time stamp further ahead is of another clock."""
 
 
 class PythonRobot(ABC):
@@ -91,6 +90,28 @@ class PythonCamera(ABC):
     def disconnect(self) -> None:  # noqa: B027 - optional
         """Let go of the device."""
 
+    def trouble(self) -> str:
+        """Why it has no frames at the moment, in a sentence for the report; empty if it has. Called on any thread."""
+        return ""
+
+
+@dataclass(frozen=True)
+class PythonCameras:
+    """Cameras whose drivers run in this process, beside an arm of any kind.
+
+    Attributes:
+        cameras: For the loop.
+        threads: One per driver.
+    """
+
+    cameras: tuple[core.SlotCamera, ...] = ()
+    threads: tuple[DeviceThread, ...] = ()
+
+    def close(self) -> None:
+        """Disconnect. A driver that does not come back is left behind."""
+        for thread in self.threads:
+            thread.close(CLOSE_PATIENCE_S)
+
 
 @dataclass(frozen=True)
 class PythonDevices(Devices):
@@ -144,11 +165,32 @@ def open_python_devices(
     arm = core.SlotRobot([(channel.name, channel.unit) for channel in robot.profile.channels])
     eyes = tuple(core.SlotCamera(camera.role, camera.height, camera.width, camera.noisy) for camera in cameras)
     threads: tuple[DeviceThread, ...] = (
-        _RobotThread(robot, arm),
-        *(_CameraThread(camera, slot) for camera, slot in zip(cameras, eyes, strict=True)),
+        RobotThread(robot, arm),
+        *(CameraThread(camera, slot) for camera, slot in zip(cameras, eyes, strict=True)),
     )
     profiles = tuple(CameraProfile(camera.role, camera.height, camera.width) for camera in cameras)
     devices = PythonDevices(replace(robot.profile, cameras=profiles), arm, eyes, threads)
+    _start(threads, start_timeout_s)
+    return devices
+
+
+def open_python_cameras(cameras: Sequence[PythonCamera], *, start_timeout_s: float = 10.0) -> PythonCameras:
+    """Connect cameras written in Python for an arm that is not, and wait for a first frame of each.
+
+    Args:
+        cameras: The drivers.
+        start_timeout_s: For the first frame of each.
+
+    Raises:
+        DeviceError: As `open_python_devices`.
+    """
+    eyes = tuple(core.SlotCamera(camera.role, camera.height, camera.width, camera.noisy) for camera in cameras)
+    opened = PythonCameras(eyes, tuple(CameraThread(camera, slot) for camera, slot in zip(cameras, eyes, strict=True)))
+    _start(opened.threads, start_timeout_s)
+    return opened
+
+
+def _start(threads: Sequence[DeviceThread], start_timeout_s: float) -> None:
     for thread in threads:
         thread.start()
     deadline_s = time.monotonic() + start_timeout_s
@@ -161,76 +203,6 @@ def open_python_devices(
                 said = thread.trouble() or "its read() has nothing new"
                 raise DeviceError(f"{thread.device} gave nothing within {start_timeout_s:g} s: {said}")
     except BaseException:
-        devices.close()
+        for thread in threads:
+            thread.close(CLOSE_PATIENCE_S)
         raise
-    return devices
-
-
-class _RobotThread(DeviceThread):
-    def __init__(self, robot: PythonRobot, slot: core.SlotRobot) -> None:
-        super().__init__(type(robot).__name__, robot, slot)
-        self._robot = robot
-        self._arm = slot
-        self._channels = len(robot.profile.channels)
-
-    def _cycle(self) -> bool:
-        if self._arm.dropped:
-            self._call("drop", self._robot.drop)
-            return False
-        if self._call("read", self._push):
-            self._arrived()
-        else:
-            self._nothing_new()
-        command = self._arm.take_command()
-        if command is not None:
-            self._call("write", lambda: self._robot.write(command))
-        return True
-
-    def _push(self) -> bool:
-        before_s = time.monotonic()
-        reading = self._robot.read()
-        if reading is None:
-            return False
-        positions = np.asarray(reading[0], np.float64)
-        if positions.shape != (self._channels,):
-            raise DeviceError(f"read() gave positions of shape {positions.shape}; expected ({self._channels},)")
-        return self._arm.push_state(_nanoseconds(reading[1], before_s), positions)
-
-
-class _CameraThread(DeviceThread):
-    def __init__(self, camera: PythonCamera, slot: core.SlotCamera) -> None:
-        super().__init__(f"{type(camera).__name__} {camera.role}", camera, slot)
-        self._camera = camera
-        self._eye = slot
-        self._shape = (camera.height, camera.width, 3)
-
-    def _cycle(self) -> bool:
-        if self._call("read", self._push):
-            self._arrived()
-        else:
-            self._nothing_new()
-        return True
-
-    def _push(self) -> bool:
-        before_s = time.monotonic()
-        reading = self._camera.read()
-        if reading is None:
-            return False
-        frame, time_s = np.asarray(reading[0]), reading[1]
-        if frame.dtype != np.uint8 or frame.shape != self._shape:
-            raise DeviceError(
-                f"read() gave a frame {frame.dtype}{list(frame.shape)}; expected uint8{list(self._shape)}"
-            )
-        return self._eye.push(_nanoseconds(time_s, before_s), np.ascontiguousarray(frame))
-
-
-def _nanoseconds(time_s: float | None, before_s: float) -> int:
-    """A reading's time for the slot, which counts nanoseconds of CLOCK_MONOTONIC."""
-    if time_s is None:
-        return round(before_s * 1e9)
-    if (ahead_s := time_s - time.monotonic()) > FUTURE_S:
-        raise DeviceError(
-            f"read() gave the time {time_s:.3f} s, which is {ahead_s:.3f} s from now;"
-            " expected seconds of time.monotonic(), not of time.time()"
-        )
-    return round(time_s * 1e9)

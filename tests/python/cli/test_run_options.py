@@ -162,13 +162,27 @@ def test_nobody_is_waited_for_where_nobody_can_answer(tmp_path: Path, capfd: pyt
 
 
 def test_cameras_are_named_by_role_kind_and_number() -> None:
-    given = ("a=realsense:123", "b=realsense", "c=recording:some/dir/film.db3")
-    assert run_devices.camera_sources(given) == {"a": "123", "b": None, "c": Path("some/dir/film.db3")}
+    given = ("a=realsense:123", "b=realsense", "c=recording:some/dir/film.db3", "d=v4l2:/dev/v4l/by-id/usb-1:2")
+    assert run_devices.camera_sources(given) == {
+        "a": ("realsense", "123"),
+        "b": ("realsense", None),
+        "c": ("recording", Path("some/dir/film.db3")),
+        "d": ("v4l2", Path("/dev/v4l/by-id/usb-1:2")),
+    }
 
 
 @pytest.mark.parametrize(
     "option",
-    ["front", "=realsense", "front=", "front=webcam:0", "front=realsense:", "front=recording:", "front=recording"],
+    [
+        "front",
+        "=realsense",
+        "front=",
+        "front=webcam:0",
+        "front=realsense:",
+        "front=recording:",
+        "front=recording",
+        "front=v4l2:",
+    ],
 )
 def test_what_names_no_camera_is_refused(option: str) -> None:
     with pytest.raises(ConfigError, match="names no camera; expected"):
@@ -179,12 +193,12 @@ def test_what_names_no_camera_is_refused(option: str) -> None:
 
 def test_a_mode_other_than_the_policys_is_cropped() -> None:
     frames = (CameraProfile("front", 48, 64),)
-    plain = run_devices.realsense_settings(None, frames)
-    assert (plain.mode, plain.crop_to_square) == (None, False)
-    same = run_devices.realsense_settings("64x48", frames)
-    assert (same.mode, same.fps, same.crop_to_square) == ((48, 64), 30, False)
-    other = run_devices.realsense_settings("640x480@15", frames)
-    assert (other.mode, other.fps, other.crop_to_square) == ((480, 640), 15, True)
+    plain = run_devices.camera_mode(None)
+    assert (plain.size, plain.fps, plain.cropped(frames)) == (None, 30, False)
+    same = run_devices.camera_mode("64x48")
+    assert (same.size, same.fps, same.cropped(frames)) == ((48, 64), 30, False)
+    other = run_devices.camera_mode("640x480@15")
+    assert (other.size, other.fps, other.cropped(frames)) == ((480, 640), 15, True)
     for wrong in ("640", "640x", "0x480", "640x480@0", "640x480@", "axb"):
         with pytest.raises(ConfigError, match="is no mode"):
-            run_devices.realsense_settings(wrong, frames)
+            run_devices.camera_mode(wrong)

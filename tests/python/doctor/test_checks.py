@@ -13,6 +13,7 @@ from retain.doctor.machine import run_command
 from retain.doctor.permissions import check_permissions
 from retain.doctor.thermal import check_temperatures, thermal_zones
 from retain.doctor.usb import check_cameras, check_usb
+from retain.doctor.webcams import check_webcams
 
 from .computers import CPU, clock, machine, orin, pc, power_modes, thor, usb_device, user, write, zone
 
@@ -159,6 +160,27 @@ def test_two_cameras_are_two_lines(tmp_path: Path) -> None:
         usb_device("2-1", "8086", "0b3a", "D435i", speed=5000) | usb_device("1-1.2", "8086", "0b5b", "D405", speed=480),
     )
     assert [one.status for one in check_cameras(machine(tmp_path))] == [Status.BAD, Status.OK]
+
+
+def test_a_webcam_is_one_line_with_its_lasting_name(tmp_path: Path) -> None:
+    nodes = {
+        "video0": ("C920", 0),
+        "video1": ("C920", 1),
+        "video2": ("Intel RealSense D405", 0),
+        "video4": ("Cheap", 0),
+    }
+    for node, (name, index) in nodes.items():
+        folder = f"sys/class/video4linux/{node}"
+        write(tmp_path, {f"{folder}/name": name, f"{folder}/index": str(index), f"dev/{node}": ""})
+    (tmp_path / "dev/v4l/by-id").mkdir(parents=True)
+    (tmp_path / "dev/v4l/by-id/usb-C920-video-index0").symlink_to("../../video0")
+    seen = check_webcams(machine(tmp_path))
+    assert [one.found for one in seen] == ["C920: /dev/v4l/by-id/usb-C920-video-index0", "Cheap: /dev/video4"]
+    assert {one.status for one in seen} == {Status.OK}
+    refused = check_webcams(machine(tmp_path, openable=False))
+    assert {one.status for one in refused} == {Status.BAD}
+    assert "usermod -aG video" in refused[0].mend
+    assert [one.status for one in check_webcams(machine(tmp_path / "empty"))] == [Status.ABSENT]
 
 
 def test_a_serial_adapter_that_may_fall_asleep_is_named(tmp_path: Path) -> None:
