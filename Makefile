@@ -54,13 +54,8 @@ test-sanitize: set-up
 	$(BIN)/cmake --build build/tsan
 	$(BIN)/ctest --test-dir build/tsan --output-on-failure
 
-# A core for each file of tests, in the order of the folders: the long ones of merge and study would else begin last. What
-# keeps time (loops, buses, Ctrl-C at an instant) has the computer to itself afterwards.
-TIMED_TESTS := $(addprefix tests/python/,bench cli examples flight runtime)
-
 test-python: set-up
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TIMED_TESTS:%=--ignore=%)
-	$(BIN)/python -m pytest $(TIMED_TESTS)
+	$(BIN)/python -m pytest
 
 lint: set-up
 	$(BIN)/ruff check .
