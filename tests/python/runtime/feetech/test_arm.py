@@ -13,7 +13,7 @@ from retain.runtime import Devices
 from retain.runtime.feetech import open_feetech, read_calibration
 from retain.runtime.feetech.emulator import EmulatedArm
 
-from .conftest import SO101
+from ..so101 import SO101  # noqa: TID252 (tests are no package that could be named)
 
 MARGIN_S = 1.0
 """Far more than an answer needs: a busy machine must not look like a silent servo."""

@@ -11,7 +11,7 @@ from retain._core import feetech as core
 from retain.errors import ConfigError
 from retain.runtime.feetech import ServoCalibration, lerobot_conversion, read_calibration
 
-from .conftest import SO101
+from ..so101 import SO101  # noqa: TID252 (tests are no package that could be named)
 
 
 @st.composite

@@ -4,33 +4,19 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from retain.runtime.feetech import read_calibration
 from retain.runtime.feetech.emulator import EmulatedArm
 
-from ..feetech.conftest import SO101  # noqa: TID252 (tests are no package that could be named)
+from ..so101 import SO101  # noqa: TID252 (tests are no package that could be named)
 from ..test_command_loop import PATIENT  # noqa: TID252
 from ..tiny_policy import write_tiny_bundle  # noqa: TID252
 from .conftest import EmulatedWebcam, plug
 
 HEIGHT, WIDTH = 48, 64
 DRIFT = (0.02, 0.0, 0.0, 0.0, -0.02, 0.01)
-
-
-@pytest.fixture
-def calibration(tmp_path: Path) -> Path:
-    file = tmp_path / "arm.json"
-    file.write_text(json.dumps(SO101))
-    return file
-
-
-@pytest.fixture
-def arm(calibration: Path) -> Iterator[EmulatedArm]:
-    with EmulatedArm(read_calibration(calibration)) as emulated:
-        yield emulated
 
 
 @pytest.fixture

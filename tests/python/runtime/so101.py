@@ -1,12 +1,4 @@
-"""An SO-101's calibration, and its servos behind a pseudo-terminal."""
-
-import json
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from retain.runtime.feetech import read_calibration
-from retain.runtime.feetech.emulator import EmulatedArm
+"""An SO-101's calibration file."""
 
 SO101 = {
     "shoulder_pan": {"id": 1, "drive_mode": 0, "homing_offset": -1012, "range_min": 750, "range_max": 3300},
@@ -17,16 +9,3 @@ SO101 = {
     "gripper": {"id": 6, "drive_mode": 0, "homing_offset": -7, "range_min": 2032, "range_max": 3480},
 }
 """In the form of `lerobot-calibrate`; signs, extremes and a reversed motor included."""
-
-
-@pytest.fixture
-def calibration(tmp_path: Path) -> Path:
-    file = tmp_path / "arm.json"
-    file.write_text(json.dumps(SO101, indent=4))
-    return file
-
-
-@pytest.fixture
-def arm(calibration: Path) -> Iterator[EmulatedArm]:
-    with EmulatedArm(read_calibration(calibration)) as emulated:
-        yield emulated
