@@ -69,13 +69,15 @@ def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
         PolicyError: The file is missing or is not a tokenizer.
     """
     try:
-        return padded(Tokenizer.from_str(path.read_text(encoding="utf-8")), max_tokens)
-    except OSError as error:
-        raise PolicyError(f"{path} cannot be read ({error.strerror}); a policy needs its tokenizer") from error
-    except PolicyError:
-        raise
-    except Exception as error:  # the library raises bare Exception on malformed files
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise PolicyError(f"{path} cannot be read ({why}); a policy needs its tokenizer") from error
+    try:
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as error:  # the library raises bare Exception, and no other, on malformed files
         raise PolicyError(f"{path} is not a tokenizer ({error}); copy it again from the original policy") from error
+    return padded(tokenizer, max_tokens)
 
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
