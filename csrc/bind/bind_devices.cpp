@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <string>
 
 #include "camera/slot_camera.hpp"
+#include "camera/square_crop.hpp"
 #include "engine/script_engine.hpp"
 #include "error.hpp"
 #include "robot/slot_robot.hpp"
@@ -64,6 +66,36 @@ void bind_slots(py::module_& m) {
           "A frame uint8[H, W, 3]; False if it is not newer than the last one.")
       .def("end", &SlotCamera::end, py::arg("reason"), "The driver is gone; the camera is lost from now on.")
       .def_property_readonly("refused", &SlotCamera::refused, "Frames that were not newer than the last.");
+}
+
+/// What Python's cameras hand over is looked at: the crop itself believes its caller.
+struct PictureCrop {
+  py::ssize_t height;
+  py::ssize_t width;
+  py::ssize_t size;
+  SquareCrop crop;
+};
+
+void bind_crop(py::module_& m) {
+  py::class_<PictureCrop>(m, "SquareCrop", "The central square of a picture, made smaller by averaging areas.")
+      .def(py::init([](std::size_t height, std::size_t width, std::size_t size) {
+             return PictureCrop{static_cast<py::ssize_t>(height), static_cast<py::ssize_t>(width),
+                                static_cast<py::ssize_t>(size), SquareCrop(height, width, size)};
+           }),
+           py::arg("height"), py::arg("width"), py::arg("size"), "ConfigError where something would be enlarged.")
+      .def(
+          "__call__",
+          [](PictureCrop& self, const Pixels& rgb) {
+            if (rgb.ndim() != 3 || rgb.shape(0) != self.height || rgb.shape(1) != self.width || rgb.shape(2) != 3) {
+              throw ConfigError("expected a picture uint8[" + std::to_string(self.height) + ", " +
+                                std::to_string(self.width) + ", 3]");
+            }
+            py::array_t<std::uint8_t> out({self.size, self.size, py::ssize_t{3}});
+            self.crop.colors({rgb.data(), static_cast<std::size_t>(self.width * 3)},
+                             {out.mutable_data(), static_cast<std::size_t>(out.size())});
+            return out;
+          },
+          py::arg("rgb").noconvert(), "uint8[height, width, 3], contiguous, to uint8[size, size, 3].");
 }
 
 void bind_script(py::module_& m) {
@@ -135,6 +167,7 @@ py::dict check(Robot& robot, const std::vector<std::shared_ptr<Camera>>& cameras
 void bind_devices(py::module_& core) {
   py::module_ m = core.def_submodule("devices", "Devices driven from Python; retain.runtime is their face.");
   bind_slots(m);
+  bind_crop(m);
   bind_script(m);
   m.def("check_communication", &check, py::arg("robot"), py::arg("cameras"), py::arg("rate_hz"), py::arg("duration_s"),
         py::arg("realtime"), "Tell the arm to stay where it stands, watch the cameras; what was measured.");

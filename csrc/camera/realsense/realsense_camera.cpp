@@ -188,8 +188,8 @@ void RealsenseCamera::copy(const rs::Picture& picture, Frame& frame) {
     return static_cast<std::size_t>(library.call(kDoing, api.get_frame_stride_in_bytes, it));
   };
   const rs::Frame* color = picture.color.get();
-  const rs::PixelRows<std::uint8_t> rgb{
-      static_cast<const std::uint8_t*>(library.call(kDoing, api.get_frame_data, color)), stride_of(color)};
+  const PixelRows<std::uint8_t> rgb{static_cast<const std::uint8_t*>(library.call(kDoing, api.get_frame_data, color)),
+                                    stride_of(color)};
   frame.height = spec_.height;
   frame.width = spec_.width;
   frame.rgb.resize(spec_.height * spec_.width * 3);
@@ -203,7 +203,7 @@ void RealsenseCamera::copy(const rs::Picture& picture, Frame& frame) {
     return;
   }
   const rs::Frame* depth = picture.depth.get();
-  const rs::PixelRows<std::uint16_t> distances{
+  const PixelRows<std::uint16_t> distances{
       static_cast<const std::uint16_t*>(library.call(kDoing, api.get_frame_data, depth)), stride_of(depth) / 2};
   frame.depth.resize(spec_.height * spec_.width);
   if (crop_) {

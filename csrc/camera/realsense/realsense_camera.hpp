@@ -11,8 +11,8 @@
 #include "camera/realsense/context.hpp"
 #include "camera/realsense/frame_count.hpp"
 #include "camera/realsense/sensor_clock.hpp"
-#include "camera/realsense/square_crop.hpp"
 #include "camera/realsense/streams.hpp"
+#include "camera/square_crop.hpp"
 
 namespace retain {
 
@@ -76,7 +76,7 @@ class RealsenseCamera final : public Camera {
 
   std::shared_ptr<const rs::Context> context_;
   RealsenseSpec spec_;
-  std::optional<rs::SquareCrop> crop_;
+  std::optional<SquareCrop> crop_;
   rs::Handle<rs::Device> device_;
   std::unique_ptr<rs::Streams> streams_;
   rs::SensorClock clock_;

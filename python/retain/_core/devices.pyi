@@ -21,6 +21,10 @@ class SlotCamera(Camera):
     @property
     def refused(self) -> int: ...
 
+class SquareCrop:
+    def __init__(self, height: int, width: int, size: int) -> None: ...
+    def __call__(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]: ...
+
 class ScriptEngine(Engine):
     def __init__(
         self, images: Sequence[tuple[str, int, int]], state_dim: int, rows: npt.NDArray[np.float32]

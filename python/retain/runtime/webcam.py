@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from retain._core.devices import SquareCrop
 from retain.errors import ConfigError, DeviceError
 from retain.runtime.profile import CameraProfile
 from retain.runtime.python_devices import PythonCamera, PythonCameras, open_python_cameras
-from retain.runtime.square_crop import SquareCrop
 from retain.runtime.v4l2 import video_device
 from retain.runtime.v4l2_stream import V4l2Stream
 

@@ -1,4 +1,4 @@
-#include "camera/realsense/square_crop.hpp"
+#include "camera/square_crop.hpp"
 
 #include <doctest.h>
 
@@ -10,7 +10,6 @@
 #include "error.hpp"
 
 using namespace retain;
-using namespace retain::rs;
 
 namespace {
 

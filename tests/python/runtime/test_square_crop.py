@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from retain._core.devices import SquareCrop
 from retain.errors import ConfigError
-from retain.runtime.square_crop import SquareCrop
 
 
 def defined(picture: np.ndarray, size: int) -> np.ndarray:
@@ -32,6 +32,11 @@ def test_a_crop_equals_its_definition(height: int, width: int, size: int) -> Non
 def test_sums_over_32_bits_cancel() -> None:
     white = np.full((1500, 1500, 3), 255, np.uint8)
     assert (SquareCrop(1500, 1500, 1499)(white) == 255).all()
+
+
+def test_another_picture_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"expected a picture uint8\[48, 64, 3\]"):
+        SquareCrop(48, 64, 17)(np.zeros((64, 48, 3), np.uint8))
 
 
 @pytest.mark.parametrize("size", [0, 49, 5000])

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace retain::rs {
+namespace retain {
 
 /// Rows of pixels in somebody else's memory.
 template <class T>
@@ -51,4 +51,4 @@ class SquareCrop {
   std::vector<std::uint32_t> row_;  ///< sums over rows, for every value of a source row
 };
 
-}  // namespace retain::rs
+}  // namespace retain

@@ -1,11 +1,11 @@
-#include "camera/realsense/square_crop.hpp"
+#include "camera/square_crop.hpp"
 
 #include <algorithm>
 #include <string>
 
 #include "error.hpp"
 
-namespace retain::rs {
+namespace retain {
 
 namespace {
 
@@ -19,7 +19,7 @@ SquareCrop::SquareCrop(std::size_t height, std::size_t width, std::size_t size)
   if (size_ == 0 || size_ > side_ || side_ > kGreatestSide) {
     throw ConfigError("the central square of " + std::to_string(width) + " × " + std::to_string(height) + " has " +
                       std::to_string(side_) + " pixels a side and " + std::to_string(size_) +
-                      " are wanted; choose a larger mode of the camera");
+                      " are wanted; choose a larger mode of the camera (--camera-mode)");
   }
   // On an axis stretched by size_, source pixel s covers [s·size, (s + 1)·size) and output pixel i [i·side, (i +
   // 1)·side).
@@ -68,4 +68,4 @@ void SquareCrop::depths(PixelRows<std::uint16_t> depth, std::span<std::uint16_t>
   }
 }
 
-}  // namespace retain::rs
+}  // namespace retain
